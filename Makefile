@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The only front door: `make help` lists what it does.  The same file tells
+# Kbuild, which sets KERNELRELEASE, how to build the module: it is then seen
+# as build/RELEASE/Makefile, next to what was tangled for that kernel.
+
+ifneq ($(KERNELRELEASE),)
+
+obj-m		:= lguest.o
+lguest-y	:= main.o switcher.o
+
+# -Wextra is for our code, but four of its warnings are about the kernel's
+# own headers and callbacks, which the kernel itself turns off as well.
+ccflags-y	:= -Wall -Wextra -Werror -Wno-unused-parameter \
+		   -Wno-missing-field-initializers -Wno-sign-compare \
+		   -Wno-type-limits
+
+# What the switcher knows of C's structures, the compiler tells it: main.s
+# says the offsets, Kbuild's own recipe makes a header of them.  Only then is
+# LGUEST_OFFSETS defined: what it guards is no code, and objtool would say so.
+targets		+= main.s offsets.h
+$(obj)/main.s: ccflags-y += -DLGUEST_OFFSETS
+$(obj)/offsets.h: $(obj)/main.s FORCE
+	$(call filechk,offsets,LGUEST_OFFSETS_H)
+$(obj)/switcher.o: $(obj)/offsets.h
+
+else
+
+# ---------------------------------------------------------------------------
+# What a user may set on make's command line
+
+GUEST	= hello
+LGUEST	=
+ARGS	=
+MEM	=
+CPU	=
+SMP	=
+KERNEL	= 6.1
+APPEND	=
+ACCEL	= tcg
+T	=
+
+# Only these targets hand them on: the kernel's own Makefiles should not see
+# our names.
+run shell check check-bochs check-kernels: export GUEST := $(GUEST)
+run shell check check-bochs check-kernels: export LGUEST := $(LGUEST)
+run shell check check-bochs check-kernels: export ARGS := $(ARGS)
+run shell check check-bochs check-kernels: export MEM := $(MEM)
+run shell check check-bochs check-kernels: export CPU := $(CPU)
+run shell check check-bochs check-kernels: export SMP := $(SMP)
+run shell check check-bochs check-kernels: export KERNEL := $(KERNEL)
+run shell check check-bochs check-kernels: export APPEND := $(APPEND)
+run shell check check-bochs check-kernels: export ACCEL := $(ACCEL)
+check check-bochs check-kernels: export T := $(T)
+
+# ---------------------------------------------------------------------------
+
+SHELL	:= /bin/sh
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+TOP	:= $(CURDIR)
+NW	:= lguest.nw
+ROOTS	:= lguest.c switcher.S examples/lguest.h
+PYTHON	:= /usr/bin/python3
+
+##@ To see it work
+
+.PHONY: all
+all: deps-build deps-book module launcher guests html ## tangle, build module, launcher, guests and book (the default)
+
+.PHONY: run
+run: deps-run module launcher guests ## boot a Debian kernel in QEMU, run one guest in it, show what it says
+	@tests/vm/vm.py run
+
+.PHONY: shell
+shell: deps-run module launcher guests tests ## the same machine, with a shell in it
+	@tests/vm/vm.py shell
+
+.PHONY: html
+html: tangle ## weave the book: build/html/index.html
+	@Documentation/weave $(NW) build/html
+
+##@ To guard it
+
+.PHONY: check
+check: deps-build deps-book deps-run deps-check module launcher guests tests html ## everything that guards the tree; T=pattern runs some of it
+	@tests/check
+
+.PHONY: check-kernels
+check-kernels: deps-build deps-run deps-kernels launcher guests tests ## the tests on 6.1-cloud, 6.12 and 6.12-cloud
+	@tests/check kernels
+
+.PHONY: check-bochs
+check-bochs: deps-build deps-run deps-bochs module launcher guests tests ## the tests under Bochs, which is strict, and slow
+	@tests/check bochs
+
+.PHONY: lint
+lint: deps-check tangle ## style: the book's rules, checkpatch, sparse, scripts
+	@tests/check-lint
+
+.PHONY: sync
+sync: ## are the tangled files what lguest.nw says?
+	@for root in $(ROOTS); do \
+		Documentation/tangle $$root $(NW) | cmp -s - $$root || { \
+			echo "$$root is not what $(NW) says: run make" >&2; \
+			exit 1; }; \
+	done
+	@echo "$(ROOTS): in step with $(NW)"
+
+##@ To build its parts
+
+# What we last wrote is kept in build/tangled.  A file that is neither that,
+# nor git's, nor what is about to be written, was edited by hand: keep it.
+.PHONY: tangle
+tangle: ## write lguest.c, switcher.S and examples/lguest.h from lguest.nw
+	@set -e; for root in $(ROOTS); do \
+		last=build/tangled/$$root; new=$$last.new; \
+		mkdir -p $$(dirname $$last); \
+		Documentation/tangle $$root $(NW) >$$new; \
+		if [ -e $$root ] && ! cmp -s $$root $$new && \
+		   ! cmp -s $$root $$last && \
+		   ! git show HEAD:./$$root 2>/dev/null | cmp -s - $$root; then \
+			n=1; kept=build/edited/$$root; \
+			while [ -e $$kept.$$n ] && ! cmp -s $$root $$kept.$$n; \
+				do n=$$((n + 1)); done; \
+			mkdir -p $$(dirname $$kept); cp $$root $$kept.$$n; \
+			echo "$$root was edited by hand, but it is tangled from $(NW)."; \
+			echo "Your text is saved in $$kept.$$n; what you changed:"; \
+			[ -e $$last ] || cp $$new $$last; \
+			diff -u $$last $$root | sed -n '3,40s/^/    /p'; \
+			echo "The chunks' names stand in $$root as comments.  Make the change in"; \
+			echo "$(NW), in the chunk above it; then: rm -f $$root && make"; \
+			exit 1; \
+		fi >&2; \
+		if ! cmp -s $$root $$new; then \
+			mkdir -p $$(dirname $$root); \
+			cp $$new $$root.tmp; chmod 444 $$root.tmp; \
+			mv -f $$root.tmp $$root; echo "  TANGLE  $$root"; \
+		elif [ -w $$root ]; then chmod 444 $$root; fi; \
+		mv -f $$new $$last; \
+	done
+
+# The second tangling, with #line, is what is compiled.
+# $(call module,NAME OF A KERNEL,MORE FOR KBUILD)
+define module
+	@set -e; krel=$$(tests/vm/kernel.py release $1); \
+	headers=$$(tests/vm/kernel.py headers $1); \
+	dir=$(TOP)/build/$$krel; mkdir -p $$dir; \
+	ln -sfn ../../Makefile $$dir/Makefile; \
+	for pair in lguest.c:main.c switcher.S:switcher.S; do \
+		new=$$dir/$${pair#*:}.new; old=$$dir/$${pair#*:}; \
+		Documentation/tangle --line $${pair%:*} $(TOP)/$(NW) >$$new; \
+		if cmp -s $$new $$old; then rm $$new; else mv $$new $$old; fi; \
+	done; \
+	unset MAKEFLAGS MFLAGS MAKELEVEL; echo "  KBUILD  build/$$krel/lguest.ko"; \
+	$(MAKE) -s -j2 -C $$headers M=$$dir CONFIG_DEBUG_INFO_BTF_MODULES= $2 modules
+endef
+
+.PHONY: module
+module: tangle ## build/RELEASE/lguest.ko, for KERNEL=
+	$(call module,$(KERNEL))
+
+# User space and guests.  Everything is small: one compiler run each.
+WARN	 := -Wall -Wextra -Werror
+CFLAGS	 := -O2 -g -std=gnu11
+GUEST_CFLAGS := -m32 -march=i686 -O2 -g -std=gnu11 -ffreestanding -fno-pic \
+	-fno-stack-protector -fno-asynchronous-unwind-tables \
+	-fcf-protection=none -mno-sse -mno-mmx -mno-80387 -msoft-float \
+	-fno-delete-null-pointer-checks -Iexamples -Iexamples/guests/lib
+GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none \
+	-Wl,-T,examples/guests/lib/guest.ld
+GUEST_LIB := $(wildcard examples/guests/lib/*.[cS])
+GUEST_DEPS := $(GUEST_LIB) $(wildcard examples/guests/lib/*.h) \
+	examples/guests/lib/guest.ld
+
+LAUNCHER := $(wildcard examples/launcher/*.c)
+GUESTS	 := $(patsubst examples/guests/%.c,build/guests/%,$(wildcard examples/guests/*.c))
+GTESTS	 := $(patsubst tests/guest/%.c,build/tests/guest/%,$(wildcard tests/guest/*.c))
+HTESTS	 := $(patsubst tests/host/%.c,build/tests/host/%,$(wildcard tests/host/*.c))
+
+.PHONY: launcher
+launcher: tangle build/lguest ## build/lguest, which starts guests
+.PHONY: guests
+guests: tangle $(GUESTS) ## build/guests/*, from examples/guests
+.PHONY: tests
+tests: tangle $(GTESTS) $(HTESTS) ## build/tests/*, guests and programs that test
+
+# The files that tangle writes, for make to compare times with.
+examples/lguest.h: | tangle ;
+Makefile: ;
+
+build/lguest: $(LAUNCHER) $(wildcard examples/launcher/*.h) examples/lguest.h Makefile
+	@echo "  CC      $@"; mkdir -p $(@D)
+	@gcc $(CFLAGS) $(WARN) -static -Iexamples -o $@ $(LAUNCHER)
+
+define guest
+	@echo "  CC      $@"; mkdir -p $(@D)
+	@gcc $(GUEST_CFLAGS) $(WARN) $(GUEST_LDFLAGS) -o $@ $< $(GUEST_LIB)
+endef
+
+build/guests/%: examples/guests/%.c $(GUEST_DEPS) examples/lguest.h Makefile
+	$(guest)
+build/tests/guest/%: tests/guest/%.c $(GUEST_DEPS) examples/lguest.h Makefile
+	$(guest)
+build/tests/host/%: tests/host/%.c $(wildcard tests/host/*.h) examples/lguest.h Makefile
+	@echo "  CC      $@"; mkdir -p $(@D)
+	@gcc $(CFLAGS) $(WARN) -static -pthread -Iexamples -o $@ $<
+
+##@ On this very machine, for the brave
+
+.PHONY: load
+load: deps-build tangle ## build the module for the running kernel, and load it
+	$(call module,running)
+	@echo "Loading build/$$(uname -r)/lguest.ko into the kernel of THIS machine."
+	@echo "A fault in it stops the machine; its guests are not contained against"
+	@echo "speculative execution.  /dev/lguest is for root.  make unload removes it."
+	insmod build/$$(uname -r)/lguest.ko
+
+.PHONY: unload
+unload: ## remove the module from the running kernel
+	rmmod lguest
+
+##@ Housekeeping
+
+# What each thing needs.  Nothing is installed that is already there.
+DEPS_build	:= gcc libc6-dev binutils make noweb python3 libelf1 libssl3 \
+		   linux-headers-amd64
+DEPS_run	:= qemu-system-x86 busybox-static kmod xz-utils
+DEPS_book	:= pandoc python3-pygments graphviz universal-ctags tidy
+DEPS_check	:= sparse perl shellcheck binutils
+DEPS_kernels	:= linux-headers-cloud-amd64
+DEPS_bochs	:= bochs bochsbios vgabios bochs-term isolinux syslinux-common \
+		   xorriso bsdutils
+
+define deps
+	@missing=; for package in $1; do \
+		case "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" in \
+		*installed*) ;; *) missing="$$missing $$package" ;; esac; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$$(id -u)" != 0 ]; then \
+		echo "Some packages are missing.  As root, run:"; \
+		echo "    apt-get install -y --no-install-recommends$$missing"; \
+		exit 1; \
+	fi >&2; \
+	echo "installing$$missing" >&2; export DEBIAN_FRONTEND=noninteractive; \
+	apt-get -qq update && \
+	apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 \
+		install $$missing >build-deps.log
+endef
+
+.PHONY: deps deps-build deps-run deps-book deps-check deps-kernels deps-bochs
+deps: deps-build deps-run deps-book deps-check ## install what is missing (Debian packages, as root)
+deps-build deps-run deps-book deps-check deps-kernels deps-bochs: deps-%:
+	$(call deps,$(DEPS_$*))
+
+.PHONY: clean
+clean: ## remove what was built; the kernels that were fetched stay
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 \
+		! -name vm ! -name edited -exec rm -rf {} +; \
+	rm -rf build/vm/logs; fi
+
+.PHONY: distclean
+distclean: ## remove all of build/, fetched kernels and saved edits too
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-15s%s\n", $$1, $$2 }' Makefile
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
+#:
+#: Variables, for run and shell
+#:   GUEST=hello    a name from examples/guests, or the path of any ELF
+#:   LGUEST=        options for the launcher; files named in them (--x=FILE) travel
+#:   ARGS=          the guest's own command line
+#:   KERNEL=6.1     the machine's kernel: 6.1, 6.1-cloud, 6.12, 6.12-cloud
+#:   MEM=512        its memory, in MB
+#:   CPU=max        its processor, as QEMU calls it
+#:   SMP=1          how many of them
+#:   APPEND=        more for the kernel's command line
+#:   ACCEL=tcg      or kvm, which is never chosen silently
+#: Variables, for the checks
+#:   T=pattern      only the cases whose name matches
+#:
+#: make says 2 for every failure; the status of the guest itself (0 powered off,
+#: 1 error, 2 usage, 3 killed by the host, 4 bad kernel file) is in its message,
+#: and is the exit status of tests/vm/vm.py run.
+
+endif

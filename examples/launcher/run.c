@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The conversation with the host module, through /dev/lguest. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "launcher.h"
+#include "lguest.h"
+
+#define DEVICE	"/dev/lguest"
+
+static int open_device(void)
+{
+	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	switch (errno) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		die(STATUS_ERROR,
+		    "no " DEVICE ": is the module loaded? try: insmod lguest.ko, or make load");
+	case EACCES:
+	case EPERM:
+		die(STATUS_ERROR,
+		    "no permission to open " DEVICE ": try again as root");
+	default:
+		die(STATUS_ERROR, "cannot open " DEVICE ": %s",
+		    strerror(errno));
+	}
+}
+
+static void create(int fd, const struct guest *guest)
+{
+	struct lguest_create create = {
+		.memory = (uintptr_t)guest->memory,
+		.size = guest->size,
+		.entry = guest->entry,
+	};
+
+	if (ioctl(fd, LGUEST_CREATE, &create))
+		die(STATUS_ERROR, "the host refused to create a guest: %s",
+		    strerror(errno));
+}
+
+/*
+ * The host pins each page of memory that the guest touches, and counts it
+ * against what a user may lock.
+ */
+static _Noreturn void out_of_memory(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) ||
+	    limit.rlim_cur == RLIM_INFINITY)
+		die(STATUS_ERROR, "the host is out of memory");
+	die(STATUS_ERROR,
+	    "the host is out of memory, or the guest needs more than the %lu kB that RLIMIT_MEMLOCK lets you lock: raise it with 'ulimit -l unlimited', or try again as root",
+	    (unsigned long)limit.rlim_cur / 1024);
+}
+
+void run(const struct guest *guest, struct lguest_exit *exit)
+{
+	int fd = open_device();
+
+	create(fd, guest);
+	say("the guest runs");
+	/*
+	 * EINTR: a signal came. One that ends us has done so by now. After any
+	 * other, be it a stop and a continue, the guest goes on.
+	 */
+	while (ioctl(fd, LGUEST_RUN, exit)) {
+		if (errno == ENOMEM)
+			out_of_memory();
+		if (errno != EINTR)
+			die(STATUS_ERROR, "the host cannot run the guest: %s",
+			    strerror(errno));
+	}
+	close(fd);
+	exit->message[sizeof(exit->message) - 1] = '\0';
+}

@@ -1,0 +1,348 @@
+"""The cases that need a machine, and the machines they run on."""
+import os
+import re
+import shlex
+import subprocess
+
+from vm import VM, VMError, BUILD, TOP, read
+
+TESTS = os.path.join(TOP, 'tests')
+
+# The machines: name, what makes it, and what its processor must have, so that
+# a case that passes there means something.
+QEMUS = [
+    ('qemu64', dict(cpu='qemu64', smp=1),
+     'cpus=1 no-smep no-smap no-umip no-la57'),
+    ('max', dict(cpu='max', smp=2), 'cpus=2 smep smap umip la57 fsgsbase pku'),
+    ('pti', dict(cpu='max', smp=2, append='pti=on'), 'cpus=2 smap pti'),
+]
+
+# Programs that need no machine, or boot their own, and print TAP.
+PROGRAMS = ['host/launcher.py', 'vm/gdbstub.py', 'vm/nmi.py']
+
+# Runs each case, and frames what it said.
+JOB = r'''
+step()
+{
+	n=$1 name=$2 limit=$3; shift 3
+	[ -e /dev/lguest ] || insmod /lguest.ko
+	echo "lguest-vm: begin $name" >/dev/kmsg
+	timeout -s KILL $limit "$@" >/tmp/out 2>&1 </dev/null
+	status=$?
+	[ $status = 0 ] || killall -q -9 lguest
+	tail -c 100000 /tmp/out >/tmp/tail
+	echo "@@ $n $status $(wc -c </tmp/tail)"
+	cat /tmp/tail
+	echo
+}
+'''
+
+
+class Case:
+    """One command in the machine, and how to judge what came of it."""
+
+    def __init__(self, name, command):
+        self.name, self.command = name, command
+
+    def judge(self, status, text):
+        """A list of (name, good, explanation, reason to skip or None)."""
+        why = 'status %d, expected 0; it said:\n%s' % (status, text)
+        return [(self.name, status == 0, late(status) + why, None)]
+
+
+class Guest(Case):
+    """One run of a guest in tests/guest."""
+
+    def __init__(self, name, command, statuses, pattern):
+        super().__init__(name, command)
+        self.statuses, self.pattern = statuses, pattern
+
+    def judge(self, status, text):
+        good = status in self.statuses and re.search(self.pattern, text)
+        why = ('%sstatus %d, expected %s; expected /%s/; it said:\n%s'
+               % (late(status), status,
+                  ' or '.join(str(s) for s in self.statuses), self.pattern,
+                  text))
+        return [(self.name, bool(good), why, None)]
+
+
+class Program(Case):
+    """A program in tests/host: every line of its TAP is a result."""
+
+    def judge(self, status, text):
+        return tap(self.name, status, text)
+
+
+def late(status):
+    return ('it was killed: out of time (CASE_TIMEOUT)? '
+            if status == 137 else '')
+
+
+def tap(prefix, status, text):
+    """The results in a program's TAP; one more if it breaks TAP's rules."""
+    results, extra, plan = [], [], None
+    for line in text.split('\n'):
+        match = re.match(r'(not )?ok\b *\d*(?: -)? *(.*)', line)
+        if match:
+            name, _, skip = re.sub(r'(?i) *# *skip\b *', '\0',
+                                   match.group(2)).partition('\0')
+            results.append(['%s: %s' % (prefix, name), not match.group(1), '',
+                            skip if _ else None])
+        elif re.match(r'1\.\.\d+', line):
+            plan = int(line[3:].split()[0])
+        elif results and line.strip():
+            # A diagnostic may stand before or after its line.
+            line = line.lstrip('# ')
+            results[-1][2] += line + '\n'
+            extra.append(line)
+        elif line.strip():
+            extra.append(line)
+    bad = [r for r in results if not r[1]]
+    if plan != len(results) or (status and not bad):
+        results.append([prefix, False, late(status) +
+                        'status %d, plan %s, %d results; it said:\n%s'
+                        % (status, plan, len(results), text[-4000:]), None])
+    for entry in bad:
+        entry[2] = entry[2] or '\n'.join(extra[-20:])
+    return [tuple(r) for r in results]
+
+
+def declared(path):
+    """The runs that the header of a guest's source declares: a list of
+    (arguments, options, statuses, pattern)."""
+    default = {'Options': '', 'Expect': None}
+    runs = []
+    with open(path) as file:
+        text = file.read().split('*/')
+    # The licence line may be a comment of its own.
+    for line in '*/'.join(text[:2]).split('\n'):
+        match = re.match(r' \* (Args|Options|Expect): ?(.*)', line)
+        if not match:
+            continue
+        key, value = match.groups()
+        if key == 'Args':
+            runs.append({'Args': value})
+        else:
+            (runs[-1] if runs else default)[key] = value
+    if not runs and default['Expect']:
+        runs = [{'Args': ''}]
+    out = []
+    for run in runs:
+        run = {**default, **run}
+        match = re.match(r'([\d|]+) /(.*)/\s*$', run['Expect'] or '')
+        if not match:
+            raise VMError('%s: bad or no Expect line for "%s"'
+                          % (path, run['Args']))
+        out.append((run['Args'], run['Options'],
+                    [int(s) for s in match.group(1).split('|')],
+                    match.group(2)))
+    return out
+
+
+def names(where, suffix):
+    return sorted(name[:-len(suffix)]
+                  for name in os.listdir(os.path.join(TESTS, where))
+                  if name.endswith(suffix))
+
+
+def cases(prefix, wanted):
+    """All cases for one machine, in the order they run."""
+    found = []
+    script = '. /tests/vm/lib.sh; . /tests/vm/%s.sh'
+    scripts = [n for n in names('vm/cases', '.sh') if n != 'lib']
+    # The machine itself first, what takes long last.
+    for name in sorted(scripts, key=lambda n: (n != 'machine', n)):
+        command = ['sh', '-c', script % name]
+        if name == 'machine':
+            command = ['env', 'WANTED=' + wanted] + command
+        found.append(Case('%s: vm/%s' % (prefix, name), command))
+    first, rest = found[:1], found[1:]
+    guests = []
+    for name in names('guest', '.c'):
+        for args, options, statuses, pattern in declared(
+                '%s/guest/%s.c' % (TESTS, name)):
+            command = ['lguest', *shlex.split(options),
+                       '/tests/guest/' + name, *shlex.split(args)]
+            title = ' '.join(('%s: guest/%s %s %s'
+                              % (prefix, name, options, args)).split())
+            guests.append(Guest(title, command, statuses, pattern))
+    hosts = [Program('%s: host/%s' % (prefix, name), ['/tests/host/' + name])
+             for name in names('host', '.c')]
+    return first + guests + hosts + rest
+
+
+def extra_files():
+    """The scripts that travel into the machine."""
+    files = {'tests/vm/%s.sh' % name: read('%s/vm/cases/%s.sh'
+                                           % (TESTS, name))
+             for name in names('vm/cases', '.sh')}
+    return files
+
+
+def job(todo, limit):
+    lines = [JOB, 'load']
+    for number, case in todo:
+        lines.append('step %d %s %d %s' % (
+            number, shlex.quote(case.name), limit,
+            ' '.join(shlex.quote(word) for word in case.command)))
+    return '\n'.join(lines) + '\n'
+
+
+def results(output):
+    """What the job's frames say: {number: (status, text)}."""
+    found, at = {}, 0
+    frame = re.compile(rb'@@ (\d+) (\d+) (\d+)\n')
+    while True:
+        match = frame.search(output, at)
+        if not match:
+            return found
+        at = match.end() + int(match.group(3))
+        if at > len(output):
+            return found
+        text = output[match.end():at].decode('utf-8', 'replace')
+        found[int(match.group(1))] = (int(match.group(2)),
+                                      text.replace('\r', ''))
+
+
+def run_machine(report, prefix, make, wanted, slow=1):
+    """Run all wanted cases on the machine that make() makes.  If it dies of
+    a case, the others get another one."""
+    todo = [(n, case) for n, case in enumerate(cases(prefix, wanted))
+            if report.wants(case.name)]
+    if not todo:
+        return
+    limit = slow * int(os.environ.get('CASE_TIMEOUT') or 300)
+    deaths, log = 0, prefix + ': the kernel does not complain'
+    complaints = []
+    while todo:
+        try:
+            machine = make()
+        except VMError as error:
+            report.result(prefix + ': the machine boots', False, str(error))
+            return
+        report.note('%s: %s' % (prefix, machine.describe()))
+        why = None
+        try:
+            machine.start(job(todo, limit), extra_files())
+            machine.finish(check=False)
+        except VMError as error:
+            why = str(error)
+        finally:
+            machine.stop()
+        complaints += machine.complaints()
+        found = results(machine.output)
+        left = []
+        for number, case in todo:
+            if number in found:
+                for entry in case.judge(*found[number]):
+                    report.result(*entry)
+            else:
+                left.append((number, case))
+        if not left:
+            if why:
+                report.result(prefix + ': the machine powers off', False, why)
+            break
+        # The first one without a result is the one that did it.
+        number, case = left[0]
+        report.result(case.name, False, why or 'the job ended early:\n'
+                      + machine.output.decode('utf-8', 'replace')[-2000:]
+                      + machine.tail())
+        deaths += 1
+        if deaths == 3 or not found:
+            for number, case in left[1:]:
+                report.result(case.name, False, 'not run: no machine survives')
+            break
+        todo = left[1:]
+    text = '\n'.join('%s: %s' % c if c[0] else c[1] for c in complaints[:20])
+    report.result(log, not complaints, text)
+
+
+def build(kernel):
+    """The module for another kernel than make's own KERNEL."""
+    done = subprocess.run(['make', '--no-print-directory', 'module',
+                           'KERNEL=' + kernel], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise VMError('no module for %s:\n%s' % (kernel, done.stdout))
+
+
+def on_kernel(report, kernel, prefix):
+    built = False
+    for name, machine, wanted in QEMUS:
+        name = prefix + name
+        if not any(report.wants(c.name) for c in cases(name, wanted)):
+            continue
+        if not built:
+            try:
+                build(kernel)
+                report.result('%s: the module builds' % kernel, True)
+            except VMError as error:
+                report.result('%s: the module builds' % kernel, False,
+                              str(error))
+                return
+            built = True
+        run_machine(report, name,
+                    lambda m=machine, n=name: VM(
+                        kernel, label=n.replace(' ', '-'), **m), wanted)
+
+
+def program(report, name):
+    """A program that runs here, not in a machine of ours, and prints TAP."""
+    if not report.wants(name):
+        return
+    done = subprocess.run(['%s/%s' % (TESTS, name)], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    for entry in tap(name, done.returncode, done.stdout):
+        report.result(*entry)
+
+
+def front_door():
+    """What `make run` does with what a user gives it."""
+    def run(**env):
+        done = subprocess.run([TESTS + '/vm/vm.py', 'run'], text=True,
+                              env={**os.environ, **env},
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return done.returncode, done.stdout, done.stderr
+
+    def expect(got, status, pattern):
+        if got[0] != status or not re.search(pattern, got[1] + got[2]):
+            raise VMError('expected status %d and /%s/, got %r'
+                          % (status, pattern, got))
+
+    clean = dict(GUEST='', LGUEST='', ARGS='', APPEND='', CPU='', SMP='',
+                 MEM='', KERNEL='', ACCEL='')
+    expect(run(**clean), 0, r'(?s)Hello.*powered itself off')
+    expect(run(**{**clean, 'GUEST': 'nobody'}), 1, r"no guest 'nobody'.*hello")
+    if os.path.exists(BUILD + '/tests/guest/syscall'):
+        expect(run(**{**clean, 'GUEST': BUILD + '/tests/guest/syscall',
+                      'SMP': '2', 'CPU': 'qemu64', 'MEM': '300'}), 3,
+               r'(?s)killed.*trap 6.*qemu64 -smp 2, 300 MB')
+
+
+def qemu(report):
+    report.run('make run: greeting, statuses, wishes', front_door)
+    on_kernel(report, '6.1', '')
+    for name in PROGRAMS:
+        program(report, name)
+
+
+def kernels(report):
+    for kernel in ('6.1-cloud', '6.12', '6.12-cloud'):
+        on_kernel(report, kernel, kernel + ' ')
+
+
+def bochs(report):
+    # pylint: disable=import-outside-toplevel
+    from bochs import MACHINES, Bochs
+    for name, kernel, machine, wanted in MACHINES:
+        name = 'bochs ' + name
+        if not any(report.wants(c.name) for c in cases(name, wanted)):
+            continue
+        try:
+            build(kernel)
+        except VMError as error:
+            report.result(name + ': the module builds', False, str(error))
+            continue
+        run_machine(report, name,
+                    lambda k=kernel, m=machine, n=name: Bochs(
+                        k, label=n.replace(' ', '-'), **m), wanted, slow=10)

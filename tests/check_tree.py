@@ -1,0 +1,404 @@
+"""What must hold of the tree itself, and its style; no machine is needed."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+
+from vm import BUILD, TOP, kernel
+
+NW = 'lguest.nw'
+ROOTS = ['lguest.c', 'switcher.S', 'examples/lguest.h']
+
+
+class Failure(Exception):
+    """A case failed; the text says why."""
+
+
+def run(*command, status=0, **kwargs):
+    """Run a command that should end with this status; what it printed."""
+    done = subprocess.run(command, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, **kwargs)
+    if status is not None and done.returncode != status:
+        raise Failure('%s: status %d, expected %d:\n%s' % (
+            ' '.join(command), done.returncode, status, done.stdout))
+    return done.stdout
+
+
+def need(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def lines(path):
+    with open(path) as file:
+        return file.read().split('\n')
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'w') as file:
+        file.write(text)
+
+
+def fresh(name):
+    """An empty directory of a case's own."""
+    path = os.path.join(BUILD, 'check', name)
+    shutil.rmtree(path, ignore_errors=True)
+    os.makedirs(path)
+    return path
+
+
+# ---------------------------------------------------------------------------
+# Style
+
+def sources(*patterns):
+    found = []
+    for pattern in patterns:
+        found += glob.glob(pattern, recursive=True)
+    return sorted(found)
+
+
+def book_rules():
+    run('Documentation/lint', NW)
+
+
+# What checkpatch says that is not for us.
+CHECKPATCH_IGNORE = ','.join([
+    'FILE_PATH_CHANGES',    # about patches
+    'SPDX_LICENSE_TAG',     # it wants another comment in .S files than we do
+    'LINUX_VERSION_CODE',   # one source for several kernels
+    'AVOID_EXTERNS',        # the switcher's labels: no header holds them
+    'EMBEDDED_FUNCTION_NAME',
+])
+# Launcher, guests and tests are not the kernel: they have C's own types and
+# library, and assembly in strings.
+CHECKPATCH_OURS = ','.join([
+    CHECKPATCH_IGNORE, 'PREFER_KERNEL_TYPES', 'VOLATILE', 'SPLIT_STRING',
+    'PREFER_DEFINED_ATTRIBUTE_MACRO', 'CONST_STRUCT', 'NEW_TYPEDEFS',
+    'ARRAY_SIZE', 'STRCPY', 'STRNCPY', 'PREFER_FALLTHROUGH',
+    'SSCANF_TO_KSTRTO', 'CONSIDER_KSTRTO', 'LONG_LINE_STRING', 'LINE_SPACING',
+    'FUNCTION_ARGUMENTS', 'STATIC_CONST_CHAR_ARRAY', 'LEADING_SPACE',
+])
+
+
+def checkpatch(*paths, ignore=CHECKPATCH_IGNORE):
+    where = run(TOP + '/tests/vm/kernel.py', 'checkpatch').split('\n')[-2]
+    out = run(where + '/checkpatch.pl', '--no-tree', '--terse', '--quiet',
+              '--no-summary', '--show-types', '--max-line-length=80',
+              '--ignore', ignore, '--file', *paths, status=None)
+    out = '\n'.join(line for line in out.split('\n')
+                    if not line.startswith('No typos will be found'))
+    need(not out.strip(), out)
+
+
+def sparse():
+    """The module, seen by sparse instead of compiled; no warning at all."""
+    here = kbuild_dir('sparse')
+    for root, name in (('lguest.c', 'main.c'), ('switcher.S', 'switcher.S')):
+        write(here + '/' + name,
+              run('Documentation/tangle', '--line', root, TOP + '/' + NW))
+    out = kbuild(here, 'C=2', 'CHECK=sparse -Wsparse-error')
+    bad = [line for line in out.split('\n')
+           if re.search(r'(warning|error):', line)]
+    need(not bad, '\n'.join(bad))
+
+
+def scripts(kind):
+    """Our scripts, by the program named in their first lines."""
+    found = []
+    for path in run('git', 'ls-files', '--cached', '--others',
+                    '--exclude-standard').split('\n'):
+        if not os.path.isfile(path) or os.path.islink(path):
+            continue
+        with open(path, 'rb') as file:
+            first = file.readline().decode('utf-8', 'replace')
+        if path.endswith({'python': '.py', 'sh': '.sh'}[kind]) or (
+                first.startswith('#!') and kind in first):
+            found.append(path)
+    return found
+
+
+def python():
+    for path in scripts('python'):
+        with open(path) as file:
+            text = file.read()
+        try:
+            compile(text, path, 'exec')
+        except SyntaxError as error:
+            raise Failure('%s:%s: %s' % (path, error.lineno, error.msg)
+                          ) from None
+        for number, line in enumerate(text.split('\n'), 1):
+            need(len(line) <= 80 and line == line.rstrip(),
+                 '%s:%d: longer than 80 columns, or blanks at its end'
+                 % (path, number))
+
+
+def shell():
+    for path in scripts('sh'):
+        if path.startswith('tests/vm/cases/'):
+            # Pieces: read by a shell that has read lib.sh before.
+            run('shellcheck', '-s', 'dash', '-e', 'SC2034,SC2086,SC2154,SC3045',
+                path)
+        else:
+            run('shellcheck', path)
+
+
+def names():
+    """Nothing under the tree names a host of a package archive."""
+    out = run('git', 'grep', '-nIE', '--untracked',
+              r'(deb|ftp|security|snapshot)\.debian\.' + 'org', status=None)
+    need(not out.strip(), out)
+
+
+def lint(report):
+    report.run('lint: the rules of the book', book_rules)
+    for root in ROOTS:
+        report.run('lint: checkpatch ' + root, lambda r=root: checkpatch(
+            r, ignore=CHECKPATCH_OURS if r.endswith('.h')
+            else CHECKPATCH_IGNORE))
+    for where in ('examples/launcher', 'examples/guests', 'tests'):
+        found = sources(where + '/**/*.[chS]')
+        if found:
+            report.run('lint: checkpatch ' + where, lambda f=found: checkpatch(
+                *f, ignore=CHECKPATCH_OURS))
+    report.run('lint: sparse', sparse)
+    report.run('lint: python', python)
+    report.run('lint: shell', shell)
+    report.run('lint: no archive is named', names)
+
+
+# ---------------------------------------------------------------------------
+# Tangling
+
+def sync():
+    run('make', '--no-print-directory', 'sync')
+
+
+def kbuild_dir(name):
+    """A directory that Kbuild can build the module in."""
+    here = fresh(name)
+    os.symlink(TOP + '/Makefile', here + '/Makefile')
+    return here
+
+
+def kbuild(here, *more, status=0):
+    headers = kernel('headers', os.environ.get('KERNEL') or '6.1')
+    clean = {k: v for k, v in os.environ.items()
+             if not k.startswith(('MAKE', 'MFLAGS'))}
+    return run('make', '-C', headers, 'M=' + here,
+               'CONFIG_DEBUG_INFO_BTF_MODULES=', *more, 'modules',
+               status=status, env=clean)
+
+
+def origins(root):
+    """For every line of a root as it is compiled: (text, line of the .nw)."""
+    where = None
+    for text in run('Documentation/tangle', '--line', root,
+                    NW).split('\n'):
+        match = re.match(r'\s*#line (\d+) "(.*)"', text)
+        if match:
+            where = int(match.group(1))
+        elif where is not None:
+            yield text, where
+            where += 1
+
+
+def planted(root, pattern, text, message):
+    """Plant an error in the book; the compiler must name its line there."""
+    source = lines(NW)
+    fits = [line for tangled, line in origins(root)
+            if re.match(pattern, tangled) and
+            source[line - 1].strip() == tangled.strip()]
+    need(fits, 'no line of %s fits %s' % (root, pattern))
+    number = fits[len(fits) // 2]
+    indent = re.match(r'\s*', source[number - 1]).group()
+    source[number - 1] = indent + text
+    here = kbuild_dir('planted-' + root)
+    write(here + '/' + NW, '\n'.join(source))
+    for name, out in (('lguest.c', 'main.c'), ('switcher.S', 'switcher.S')):
+        write(here + '/' + out, run('Documentation/tangle', '--line', name,
+                                    here + '/' + NW))
+    out = kbuild(here, status=2)
+    wanted = r'%s/%s:%d:.*%s' % (re.escape(here), NW, number, message)
+    need(re.search(wanted, out), 'the error planted in line %d of %s is not '
+         'reported there (/%s/):\n%s' % (number, NW, wanted, out))
+
+
+def planted_c():
+    planted('lguest.c', r'\s+return .*;', 'return planted_error;',
+            'error:.*planted_error')
+
+
+def planted_warning():
+    planted('lguest.c', r'\s+return .*;',
+            '{ int planted_warning; } return 0;', 'error: unused variable')
+
+
+def planted_asm():
+    planted('switcher.S', r'\s+(mov|push|pop|xor|call)\w*\s', 'planted_error',
+            'Error:.*planted_error')
+
+
+def debug_lines():
+    """The module's debug information speaks of the book and nothing else, and
+    every line it names is code, in C and in assembly."""
+    krel = kernel('release', os.environ.get('KERNEL') or '6.1')
+    for root, name in (('lguest.c', 'main.o'), ('switcher.S', 'switcher.o')):
+        code = {line for text, line in origins(root) if text.strip()}
+        out = run('objdump', '--dwarf=decodedline',
+                  '%s/%s/%s' % (BUILD, krel, name))
+        rows = re.findall(r'^(\S+)\s+(\d+)\s+(?:0x)?[0-9a-f]+\b', out,
+                          re.MULTILINE)
+        ours = {int(line) for file, line in rows if file.endswith(NW)}
+        need(len(ours) >= 3, '%s: no line of %s in its line table'
+             % (name, NW))
+        need(ours <= code, '%s: lines %s of %s are not code of %s'
+             % (name, sorted(ours - code)[:9], NW, root))
+        tangled = [file for file, _ in rows
+                   if os.path.basename(file) in ('main.c', 'switcher.S')]
+        need(not tangled, '%s names %s' % (name, set(tangled)))
+    # What a decoded oops or gdb shows comes from the linked module.
+    out = run('objdump', '-dl', '%s/%s/lguest.ko' % (BUILD, krel))
+    need(re.search(re.escape(TOP) + '/%s:\\d+' % NW, out),
+         'objdump -dl of lguest.ko does not name %s/%s' % (TOP, NW))
+
+
+def copy_of_tree(name):
+    """As much of the tree as tangling needs."""
+    here = fresh(name)
+    shutil.copytree('Documentation', here + '/Documentation')
+    for path in ['Makefile', NW] + ROOTS:
+        os.makedirs(os.path.dirname(here + '/' + path), exist_ok=True)
+        shutil.copy(path, here + '/' + path)
+    return here
+
+
+def edit(path, old, new):
+    os.chmod(path, 0o644)
+    with open(path) as file:
+        text = file.read()
+    need(old in text, '%s has no %r' % (path, old))
+    with open(path, 'w') as file:
+        file.write(text.replace(old, new, 1))
+
+
+def tangle(here, status=0):
+    return run('make', '--no-print-directory', 'tangle', cwd=here,
+               status=status)
+
+
+def hand_edit():
+    """An edited lguest.c or switcher.S: refused, said why, nothing lost."""
+    here = copy_of_tree('hand-edit')
+    tangle(here)
+    for root in ('lguest.c', 'switcher.S'):
+        path = here + '/' + root
+        need(not os.access(path, os.W_OK) or os.getuid() == 0,
+             root + ' is writable')
+        need(os.stat(path).st_mode & 0o777 == 0o444, root + ' is not 0444')
+        with open(path) as file:
+            before = file.read()
+        write(path + '.mine', before + '/* mine */\n')
+        os.replace(path + '.mine', path)
+        out = tangle(here, status=2)
+        need(root + ' was edited by hand' in out and '/* mine */' in out and
+             'rm -f ' + root in out, 'the refusal does not help:\n' + out)
+        kept = re.search(r'saved in (\S+);', out).group(1)
+        for copy in (path, here + '/' + kept):
+            need(lines(copy)[-2] == '/* mine */', copy + ' lost the edit')
+        # The same again is not saved twice; another edit is.
+        need(kept in tangle(here, status=2), 'saved the same text twice')
+        with open(path, 'a') as file:
+            file.write('/* more */\n')
+        again = re.search(r'saved in (\S+);', tangle(here, status=2)).group(1)
+        need(again != kept, 'the first edit was overwritten')
+        # The way out that the message names.
+        os.unlink(path)
+        tangle(here)
+        with open(path) as file:
+            need(file.read() == before, root + ' did not come back')
+
+
+def hand_edit_fresh():
+    """The same where make has never run: a clone, and an unpacked archive."""
+    for name in ('clone', 'archive'):
+        here = copy_of_tree('hand-edit-' + name)
+        if name == 'clone':
+            git = ['git', '-c', 'user.name=x', '-c', 'user.email=x',
+                   '-c', 'commit.gpgsign=false']
+            run(*git, 'init', '-q', cwd=here)
+            run(*git, 'add', '-A', cwd=here)
+            run(*git, 'commit', '-qm', 'x', cwd=here)
+        with open(here + '/lguest.c') as file:
+            before = file.read()
+        edit(here + '/lguest.c', '\n\n', '\n\n/* mine */\n')
+        need('edited by hand' in tangle(here, status=2), name)
+        if name == 'clone':
+            # Not edited, but the book was: simply tangled again.
+            run('git', 'checkout', '-q', 'lguest.c', cwd=here)
+            edit(here + '/' + NW, 'MODULE_LICENSE', '/* new */\nMODULE_LICENSE')
+            tangle(here)
+            with open(here + '/lguest.c') as file:
+                text = file.read()
+            need('/* new */' in text and text != before, 'not tangled again')
+
+
+def tangle_fails():
+    """A book that does not tangle leaves the tangled files alone."""
+    here = copy_of_tree('tangle-fails')
+    tangle(here)
+    source = lines(here + '/' + NW)
+    first = next(i for i, line in enumerate(source)
+                 if re.match('<<lguest.c>>=', line))
+    source.insert(first + 1, '<<no such chunk>>')
+    write(here + '/' + NW, '\n'.join(source))
+    need('no such chunk' in tangle(here, status=2), 'the chunk is not named')
+    for root in ROOTS:
+        need(lines(here + '/' + root) == lines(root), root + ' was changed')
+
+
+def round_trip():
+    """The program that the HTML shows is the one that is compiled."""
+    run('Documentation/unweave', 'build/html', NW)
+
+
+def links():
+    run('Documentation/checklinks', 'build/html')
+
+
+def front_door():
+    """make help names every target and every variable."""
+    text = '\n'.join(lines('Makefile'))
+    targets = set(re.findall(r'^\.PHONY: (.*)', text, re.MULTILINE))
+    targets = {t for line in targets for t in line.split()
+               if not t.startswith('deps-')}
+    helped = run('make', '--no-print-directory', 'help')
+    for target in sorted(targets):
+        need(re.search(r'^  %s +\S' % target, helped, re.MULTILINE),
+             'make help does not name ' + target)
+    wishes = re.findall(r'^([A-Z]+)\t=', text, re.MULTILINE)
+    need(len(wishes) >= 9, 'where are the variables?')
+    for name in wishes:
+        need(re.search(r'^  %s=' % name, helped, re.MULTILINE),
+             'make help does not name %s=' % name)
+    for target in re.findall(r'`make ([a-z-]+)',
+                             '\n'.join(lines('README.md'))):
+        need(target in targets, 'README.md names make ' + target)
+
+
+def check(report):
+    report.run('tree: the tangled files are in step', sync)
+    report.run('tree: an error in C is reported in the book', planted_c)
+    report.run('tree: a warning in C is an error, in the book',
+               planted_warning)
+    report.run('tree: an error in assembly is reported in the book',
+               planted_asm)
+    report.run('tree: debug information names the book', debug_lines)
+    report.run('tree: edits by hand are refused and kept', hand_edit)
+    report.run('tree: so they are in a clone and an archive', hand_edit_fresh)
+    report.run('tree: a book that does not tangle changes nothing',
+               tangle_fails)
+    report.run('tree: the HTML holds the program', round_trip)
+    report.run("tree: the book's links resolve", links)
+    report.run('tree: make help is complete', front_door)

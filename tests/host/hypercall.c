@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Random hypercalls.
+ *
+ * A guest walks through a table of calls, and notes how far it has come. When
+ * it is killed, a new guest goes on behind the call that killed it. SEED and
+ * COUNT in the environment repeat or prolong a run.
+ *
+ * Vulnerable: some number or argument takes the host somewhere it should not
+ * be.
+ * Expected: each guest ends with a clean message, and the host goes on.
+ */
+#include "host.h"
+
+#define BIG_MEMORY	0x40000
+#define TABLE		0x10000
+#define BATCH		1024
+
+struct call {
+	uint32_t nr, arg1, arg2, arg3, arg4;
+};
+
+/* Without INIT first, in "rude". edi walks, DATA has the end. */
+#define WALK								\
+	"movl $" TEXT_OF(TABLE) ", %edi;"				\
+	"1: cmpl " TEXT_OF(DATA) ", %edi; jae 2f;"			\
+	"movl 4(%edi), %ebx; movl 8(%edi), %ecx;"			\
+	"movl 12(%edi), %edx; movl 16(%edi), %esi;"			\
+	"movl (%edi), %eax; addl $20, %edi;"				\
+	"incl " TEXT_OF(DATA) "+4; int $0x1f; jmp 1b;"			\
+	"2:"
+
+GUEST_CODE(polite, GUEST_INIT WALK GUEST_OFF);
+GUEST_CODE(rude, WALK GUEST_OFF);
+
+static uint64_t state;
+
+static uint32_t random32(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state >> 16;
+}
+
+static uint32_t pick(const uint32_t *values, size_t count)
+{
+	return values[random32() % count];
+}
+#define PICK(values)	pick(values, ARRAY_SIZE(values))
+
+static uint32_t random_number(void)
+{
+	static const uint32_t odd[] = {
+		20, 21, 31, 64, 255, 256, 0x7fffffff, 0x80000000, 0xffffffff,
+	};
+
+	switch (random32() % 16) {
+	case 0:
+		return PICK(odd);
+	case 1:
+		return random32();
+	case 2:
+		return random32() % 24;
+	case 3:
+		return random32() % 8 ? LHCALL_SEND_INTERRUPTS : LHCALL_SHUTDOWN;
+	case 4:
+		return random32() % 8 ? LHCALL_FLUSH_ASYNC : LHCALL_LGUEST_INIT;
+	default:
+		return LHCALL_LOAD_GDT_ENTRY;
+	}
+}
+
+static uint32_t random_argument(void)
+{
+	static const uint32_t edges[] = {
+		0, 1, 2, 3, 4095, 4096, DATA, MESSAGE, LGUEST_DATA,
+		BIG_MEMORY - 1388, BIG_MEMORY - 1387, BIG_MEMORY - 128,
+		BIG_MEMORY - 127, BIG_MEMORY - 1, BIG_MEMORY, BIG_MEMORY + 1,
+		0x7fffffff, 0x80000000, 0xbfffffff, 0xc0000000, 0xfffff000,
+		0xfffffa94, 0xffffff80, 0xfffffffc, 0xffffffff,
+	};
+
+	switch (random32() % 4) {
+	case 0:
+		return PICK(edges);
+	case 1:
+		return random32() % 64;
+	case 2:
+		return random32() % (BIG_MEMORY + 8192);
+	default:
+		return random32();
+	}
+}
+
+/* Mostly descriptors that the host has to look at closely. */
+static uint32_t random_descriptor(void)
+{
+	static const uint32_t good[] = {
+		0x00cfb200, 0x00cffa00, 0x00cf9200, 0x0040b200, 0x00cf1200,
+	};
+	uint32_t high = PICK(good);
+
+	if (random32() % 4 == 0)
+		high ^= 1u << random32() % 32;
+	return high;
+}
+
+static struct call random_call(void)
+{
+	struct call call = {
+		random_number(), random_argument(), random_argument(),
+		random_argument(), random_argument(),
+	};
+
+	if (call.nr == LHCALL_LOAD_GDT_ENTRY && random32() % 16) {
+		call.arg1 = random32() % 32;
+		call.arg3 = random_descriptor();
+		/* Not always those that the guest stands on. */
+		if ((call.arg1 == 12 || call.arg1 == 13) && random32() % 16)
+			call.arg1 = 20;
+	}
+	return call;
+}
+
+int main(void)
+{
+	const char *seed = getenv("SEED"), *count = getenv("COUNT");
+	unsigned long left = count ? strtoul(count, NULL, 0) : 20000;
+	unsigned long done = 0, guests = 0, bad = 0, ends[4] = { 0 };
+	uint8_t *memory = get_memory(BIG_MEMORY);
+
+	state = seed ? strtoul(seed, NULL, 0) : (uint64_t)time(NULL) << 8 | 1;
+	if (!state)
+		state = 1;
+	note("SEED=%lu COUNT=%lu repeats this", (unsigned long)state, left);
+
+	while (left) {
+		uint32_t calls = left < BATCH ? left : BATCH;
+		bool impolite = random32() % 32 == 0;
+		struct lguest_exit end;
+		struct vm vm;
+		uint32_t made;
+		int error;
+
+		vm = impolite ? NEW_VM_IN(memory, BIG_MEMORY, rude) :
+				NEW_VM_IN(memory, BIG_MEMORY, polite);
+		for (uint32_t i = 0; i < calls; i++)
+			((struct call *)(memory + TABLE))[i] = random_call();
+		*word(&vm, DATA) = TABLE + calls * sizeof(struct call);
+		*word(&vm, DATA + 4) = 0;
+		error = run(&vm, &end);
+		made = *word(&vm, DATA + 4);
+		close(vm.fd);
+
+		if (error || !clean(&end) || end.reason < 1 || end.reason > 3) {
+			note("guest %lu, call %u: RUN %s, reason %u: %.127s",
+			     guests, made, strerror(error), end.reason,
+			     end.message);
+			if (++bad > 10)
+				break;
+		}
+		ends[end.reason & 3]++;
+		guests++;
+		/* INIT may have put lguest_data on top of the counter. */
+		if (made == 0 || made > calls)
+			made = 1;
+		done += made;
+		left -= made;
+	}
+	ok(bad == 0, "%lu hypercalls of %lu guests: %lu off, %lu restarted, %lu killed",
+	   done, guests, ends[1], ends[2], ends[3]);
+	ok(good_guest_runs(), "a good guest runs after all this");
+	return tap_end();
+}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every way to use /dev/lguest wrongly.
+ *
+ * Vulnerable: the host believes the launcher, and reads or writes where it is
+ * told to.
+ * Expected: an errno value that fits, and no change.
+ */
+#include "host.h"
+#include <pthread.h>
+
+#define GIGABYTE	(1ULL << 30)
+
+GUEST_CODE(wait_code, GUEST_INIT
+	   "movl $1, " TEXT_OF(DATA) ";"
+	   "1: cmpl $0, " TEXT_OF(DATA) "+4; je 1b;"
+	   GUEST_OFF);
+GUEST_CODE(spin_code, "jmp .");
+
+/* The end of a page, behind which nothing is mapped. */
+static uint8_t *page_end;
+static uint8_t *no_access;
+
+static void get_pages(void)
+{
+	uint8_t *pages = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (pages == MAP_FAILED)
+		bail_out("mmap");
+	munmap(pages + 4096, 4096);
+	mprotect(pages + 2 * 4096, 4096, PROT_NONE);
+	page_end = pages + 4096;
+	no_access = pages + 2 * 4096;
+}
+
+static void test_not_created(void)
+{
+	int fd = open_device();
+	struct lguest_regs regs = { .cs = GUEST_CS, .ss = GUEST_DS };
+	struct lguest_exit end;
+
+	fails(EINVAL, ioctl(fd, LGUEST_GET_REGS, &regs), "GET_REGS at once");
+	fails(EINVAL, ioctl(fd, LGUEST_SET_REGS, &regs), "SET_REGS at once");
+	fails(EINVAL, ioctl(fd, LGUEST_RUN, &end), "RUN at once");
+	close(fd);
+}
+
+static void test_unknown(int fd, const char *when)
+{
+	static const struct {
+		unsigned long request;
+		const char *name;
+	} unknown[] = {
+		{ _IO(0xbe, 0), "CREATE without a size" },
+		{ _IOW(0xbe, 0, char), "CREATE of 1 byte" },
+		{ _IOWR(0xbe, 0, struct lguest_create), "CREATE both ways" },
+		{ _IOR(0xbe, 3, char[4096]), "RUN of 4096 bytes" },
+		{ _IO(0xbe, 4), "number 4" },
+		{ _IO(0xbe, 255), "number 255" },
+		{ _IOW(0xbd, 0, struct lguest_create), "another type" },
+		{ 0, "0" },
+		{ 0xffffffff, "0xffffffff" },
+		{ 0x5413, "TIOCGWINSZ" },
+	};
+	char what[80];
+
+	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
+		snprintf(what, sizeof(what), "%s, ioctl %s", when,
+			 unknown[i].name);
+		fails(ENOTTY, ioctl(fd, unknown[i].request, page_end - 4096),
+		      what);
+	}
+}
+
+static void bad_create(int fd, uint64_t memory, uint64_t size,
+		       uint32_t reserved, const char *what)
+{
+	struct lguest_create create = { memory, size, CODE, reserved };
+
+	fails(EINVAL, ioctl(fd, LGUEST_CREATE, &create), what);
+}
+
+static void test_create(void)
+{
+	uint8_t *memory = get_memory(MEMORY);
+	uint64_t at = (uintptr_t)memory;
+	int fd = open_device();
+
+	bad_create(fd, at + 1, MEMORY, 0, "memory at an odd address");
+	bad_create(fd, at + 2048, MEMORY, 0, "memory in the middle of a page");
+	bad_create(fd, at, 0, 0, "no memory");
+	bad_create(fd, at, 1, 0, "1 byte of memory");
+	bad_create(fd, at, 4095, 0, "4095 bytes of memory");
+	bad_create(fd, at, 4097, 0, "4097 bytes of memory");
+	bad_create(fd, at, 3 * GIGABYTE + 4096, 0, "3 GB and a page");
+	bad_create(fd, at, 4 * GIGABYTE, 0, "4 GB of memory");
+	bad_create(fd, at, 4 * GIGABYTE + 4096, 0, "4 GB and a page");
+	bad_create(fd, at, -4096ULL, 0, "2^64 - 4096 bytes of memory");
+	bad_create(fd, -4096ULL, 8192, 0, "memory that wraps round 2^64");
+	bad_create(fd, at, -at, 0, "memory that ends at 2^64");
+	bad_create(fd, at, MEMORY, 1, "reserved is 1");
+	bad_create(fd, at, MEMORY, 0x80000000, "reserved is 2^31");
+
+	/* Where user space ends, EINVAL or EFAULT: both fit. */
+	for (int i = 0; i < 3; i++) {
+		static const uint64_t high[] = {
+			0xffff888000000000, 0xffffffff81000000,
+			0x8000000000000000 };
+		int result = create(fd, (void *)high[i], MEMORY, CODE);
+
+		ok(result == -1 && (errno == EINVAL || errno == EFAULT),
+		   "memory at %#lx, the kernel's", (unsigned long)high[i]);
+	}
+
+	fails(EFAULT, ioctl(fd, LGUEST_CREATE, NULL), "CREATE from NULL");
+	fails(EFAULT, ioctl(fd, LGUEST_CREATE, page_end - 8),
+	      "CREATE, half of it mapped");
+	fails(EFAULT, ioctl(fd, LGUEST_CREATE, no_access),
+	      "CREATE from what cannot be read");
+	fails(EFAULT, ioctl(fd, LGUEST_CREATE, 0xffffffff81000000),
+	      "CREATE from the kernel");
+
+	test_unknown(fd, "before CREATE");
+	fill_memory(memory, good_code, good_code_end);
+	ok(create(fd, memory, MEMORY, CODE) == 0,
+	   "after all that, CREATE succeeds");
+	fails(EBUSY, create(fd, memory, MEMORY, CODE), "a second CREATE");
+	test_unknown(fd, "after CREATE");
+	close(fd);
+	munmap(memory, MEMORY);
+}
+
+static void test_regs(void)
+{
+	static struct lguest_regs first = {
+		.eip = CODE, .eflags = GUEST_EFLAGS,
+		.cs = GUEST_CS, .ss = GUEST_DS,
+		.ds = GUEST_DS, .es = GUEST_DS,
+	};
+	struct vm vm = NEW_VM(good_code);
+	struct lguest_regs regs, again;
+	static const uint32_t ring0[] = { 0, 0x10, 0x60, 0x68, 0x100, 0xfff8 };
+
+	get_regs(&vm, &regs);
+	if (!ok(memcmp(&regs, &first, sizeof(regs)) == 0,
+		"the registers that a guest starts with"))
+		note("eip %#x, eflags %#x, cs %#x, ss %#x, ds %#x, es %#x, ...",
+		     regs.eip, regs.eflags, regs.cs, regs.ss, regs.ds, regs.es);
+	set_regs(&vm, &first);
+
+	for (size_t i = 0; i < ARRAY_SIZE(ring0); i++) {
+		char what[40];
+
+		regs = first;
+		regs.cs = ring0[i];
+		snprintf(what, sizeof(what), "SET_REGS with cs %#x", ring0[i]);
+		fails(EINVAL, ioctl(vm.fd, LGUEST_SET_REGS, &regs), what);
+		regs = first;
+		regs.ss = ring0[i];
+		snprintf(what, sizeof(what), "SET_REGS with ss %#x", ring0[i]);
+		fails(EINVAL, ioctl(vm.fd, LGUEST_SET_REGS, &regs), what);
+	}
+	fails(EFAULT, ioctl(vm.fd, LGUEST_SET_REGS, NULL), "SET_REGS, NULL");
+	fails(EFAULT, ioctl(vm.fd, LGUEST_SET_REGS, page_end - 8),
+	      "SET_REGS, half of it mapped");
+	fails(EFAULT, ioctl(vm.fd, LGUEST_GET_REGS, NULL), "GET_REGS, NULL");
+	fails(EFAULT, ioctl(vm.fd, LGUEST_GET_REGS, page_end - 8),
+	      "GET_REGS, half of it mapped");
+	fails(EFAULT, ioctl(vm.fd, LGUEST_GET_REGS, good_code),
+	      "GET_REGS to read-only memory");
+	get_regs(&vm, &again);
+	ok(memcmp(&again, &first, sizeof(again)) == 0,
+	   "no failure changed a register");
+
+	regs = (struct lguest_regs) {
+		1, 2, 3, 4, 5, 6, 7, 8, CODE, GUEST_EFLAGS | 1,
+		GUEST_CS, GUEST_DS, GUEST_DS, 0, GUEST_DS, 0 };
+	set_regs(&vm, &regs);
+	get_regs(&vm, &again);
+	ok(memcmp(&regs, &again, sizeof(regs)) == 0,
+	   "SET_REGS, then GET_REGS: the same");
+	free_vm(&vm);
+}
+
+static void test_death(void)
+{
+	struct vm vm = NEW_VM(good_code);
+	struct lguest_exit end, again;
+
+	fails(EFAULT, ioctl(vm.fd, LGUEST_RUN, NULL), "RUN, NULL");
+	fails(EFAULT, ioctl(vm.fd, LGUEST_RUN, page_end - 8),
+	      "RUN, half of it mapped");
+	ok(run(&vm, &end) == 0 && powered_off(&end, "done"),
+	   "the news was not lost: the guest powered itself off");
+	ok(run(&vm, &again) == 0 && memcmp(&end, &again, sizeof(end)) == 0,
+	   "RUN again: the same news");
+	strcpy((char *)vm.memory + MESSAGE, "other");
+	ok(run(&vm, &again) == 0 && memcmp(&end, &again, sizeof(end)) == 0,
+	   "and the same once memory has changed");
+	fails(EBUSY, create(vm.fd, vm.memory, vm.size, CODE),
+	      "CREATE after death");
+	free_vm(&vm);
+}
+
+static int other_process(void *argument)
+{
+	struct vm *vm = argument;
+	struct lguest_regs regs = { .cs = GUEST_CS, .ss = GUEST_DS };
+	struct lguest_exit end;
+
+	return (ioctl(vm->fd, LGUEST_GET_REGS, &regs) == -1 && errno == EIO) |
+	       (ioctl(vm->fd, LGUEST_SET_REGS, &regs) == -1 && errno == EIO) << 1 |
+	       (ioctl(vm->fd, LGUEST_RUN, &end) == -1 && errno == EIO) << 2;
+}
+
+static void test_other_process(void)
+{
+	struct vm vm = NEW_VM(good_code);
+	struct lguest_exit end;
+	int status = in_child(other_process, &vm);
+
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 7,
+	   "in another process, GET_REGS, SET_REGS, RUN: EIO (%#x)", status);
+	ok(run(&vm, &end) == 0 && powered_off(&end, "done"),
+	   "in its own, the guest runs");
+	free_vm(&vm);
+}
+
+static void test_other_file_operations(void)
+{
+	struct vm vm = NEW_VM(good_code);
+	char byte = 0;
+
+	ok(read(vm.fd, &byte, 1) == -1, "read() fails");
+	ok(write(vm.fd, &byte, 1) == -1, "write() fails");
+	ok(mmap(NULL, 4096, PROT_READ, MAP_SHARED, vm.fd, 0) == MAP_FAILED,
+	   "mmap() fails");
+	free_vm(&vm);
+}
+
+static void *run_thread(void *argument)
+{
+	struct vm *vm = argument;
+	struct lguest_exit *end = malloc(sizeof(*end));
+
+	if (run(vm, end))
+		memset(end, 0, sizeof(*end));
+	return end;
+}
+
+static void test_threads(void)
+{
+	struct vm vm = NEW_VM(wait_code);
+	pthread_t threads[4];
+	struct lguest_exit *end;
+
+	for (int i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, run_thread, &vm);
+	ok(wait_for(word(&vm, DATA), 1), "one of four threads runs the guest");
+	sleep_ms(50);
+	*word(&vm, DATA + 4) = 1;
+	for (int i = 0; i < 4; i++) {
+		pthread_join(threads[i], (void **)&end);
+		ok(powered_off(end, "done"), "thread %d is told its end", i);
+		free(end);
+	}
+	free_vm(&vm);
+}
+
+static volatile int waiter_error;
+
+static void *wait_thread(void *argument)
+{
+	struct vm *vm = argument;
+	struct lguest_exit end;
+
+	waiter_error = ioctl(vm->fd, LGUEST_RUN, &end) ? errno : -1;
+	return NULL;
+}
+
+/* Both the thread that runs the guest and the one that waits for it. */
+static void test_waiting_is_interruptible(void)
+{
+	struct vm vm = NEW_VM(spin_code);
+	pthread_t threads[2];
+
+	interrupt_on(SIGUSR1);
+	for (int i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, wait_thread, &vm);
+	for (int i = 0; i < 2; i++) {
+		waiter_error = 0;
+		/* Until it is where the signal can interrupt it. */
+		for (int n = 0; n < PATIENCE * 100 && !waiter_error; n++) {
+			pthread_kill(threads[i], SIGUSR1);
+			sleep_ms(10);
+		}
+		ok(waiter_error == EINTR, "thread %d of two is interrupted", i);
+		pthread_join(threads[i], NULL);
+	}
+	free_vm(&vm);
+}
+
+int main(void)
+{
+	get_pages();
+	test_not_created();
+	test_create();
+	test_regs();
+	test_death();
+	test_other_process();
+	test_other_file_operations();
+	test_threads();
+	test_waiting_is_interruptible();
+	ok(good_guest_runs(), "a good guest runs after all this");
+	return tap_end();
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The launcher on a machine that has a host module.
+ *
+ * What needs none is tested by launcher.py. The launcher and its guests are
+ * found where make builds them, or where the test machine has them.
+ *
+ * Vulnerable: a user who may not, or whose limit is too low, gets a riddle for
+ * an answer; a guest outlives its launcher.
+ * Expected: clear words, the promised exit status, and nothing left running.
+ */
+#include "host.h"
+#include <libgen.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+static char launcher[512], guests[512], tests[512];
+
+static char output[4096];
+
+struct job {
+	const char *args[8];
+	void (*prepare)(void);
+	int out;
+};
+
+static int start(void *argument)
+{
+	struct job *job = argument;
+
+	dup2(job->out, 1);
+	dup2(job->out, 2);
+	if (job->prepare)
+		job->prepare();
+	execv(launcher, (char **)job->args);
+	return 99;
+}
+
+/* Reads until there is this word, or no more. */
+static bool read_until(int fd, const char *word)
+{
+	size_t used = strlen(output);
+
+	while (!word || !strstr(output, word)) {
+		ssize_t got = read(fd, output + used,
+				   sizeof(output) - 1 - used);
+
+		if (got <= 0)
+			return false;
+		used += got;
+		output[used] = '\0';
+	}
+	return true;
+}
+
+static pid_t launch(struct job *job, int *from)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC))
+		bail_out("pipe");
+	job->out = ends[1];
+	job->args[0] = "lguest";
+	memset(output, 0, sizeof(output));
+	fflush(stdout);
+	pid = start_child(start, job);
+	close(ends[1]);
+	*from = ends[0];
+	return pid;
+}
+
+/* One run to its end: the exit status, and what it said in "output". */
+static int launched(struct job job)
+{
+	int from, status;
+	pid_t pid = launch(&job, &from);
+
+	read_until(from, NULL);
+	close(from);
+	status = end_child(pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static bool says(const char *word)
+{
+	if (strstr(output, word))
+		return true;
+	note("no '%s' in: %s", word, output);
+	return false;
+}
+
+static const char *guest(const char *directory, const char *name)
+{
+	static char paths[4][512];
+	static int n;
+	char *path = paths[n++ % 4];
+
+	snprintf(path, 512, "%.400s/%s", directory, name);
+	return path;
+}
+
+static void test_hello(void)
+{
+	struct job job = { .args = { "", guest(guests, "hello") } };
+
+	ok(launched(job) == 0 && says("Hello, world! From ring 1") &&
+	   says("lguest: the guest powered itself off"), "hello");
+}
+
+static void test_killed(void)
+{
+	struct job job = { .args = { "", guest(tests, "syscall") } };
+
+	ok(launched(job) == 3 && says("lguest: the guest was killed: "),
+	   "a guest that the host kills");
+}
+
+/* --- restart ------------------------------------------------------------- */
+
+static void copy(const char *from, const char *to)
+{
+	static char buffer[1 << 20];
+	int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT, 0700);
+	ssize_t size = read(in, buffer, sizeof(buffer));
+
+	if (size <= 0 || write(out, buffer, size) != size)
+		bail_out("cannot copy %s", from);
+	close(in);
+	close(out);
+}
+
+/*
+ * A guest that restarts for ever: until, after it did so twice, its file is
+ * replaced by another guest.
+ */
+static void test_restart(void)
+{
+	char first[] = "/tmp/lguest-restart", other[] = "/tmp/lguest-other";
+	struct job job = { .args = { "", first } };
+	int from, status;
+	pid_t pid;
+
+	copy(guest(tests, "restart"), first);
+	copy(guest(guests, "hello"), other);
+	pid = launch(&job, &from);
+	ok(read_until(from, "started again\nonce more\n"),
+	   "a guest starts, asks to be started again, and is");
+	rename(other, first);
+	while (!strstr(output, "Hello")) {
+		memset(output, 0, sizeof(output));
+		if (!read_until(from, "powered itself off"))
+			break;
+	}
+	status = end_child(pid);
+	ok(status == 0 && says("Hello"),
+	   "a new start reads its file anew (status %#x)", status);
+	close(from);
+	unlink(first);
+}
+
+/* --- who may ---------------------------------------------------------------- */
+
+static void become_nobody(void)
+{
+	if (setgid(65534) || setuid(65534))
+		_exit(98);
+}
+
+static void lower_limit(void)
+{
+	struct rlimit limit = { 16384, 16384 };
+
+	setrlimit(RLIMIT_MEMLOCK, &limit);
+	become_nobody();
+}
+
+static void lower_memory(void)
+{
+	struct rlimit limit = { 64 << 20, 64 << 20 };
+
+	setrlimit(RLIMIT_AS, &limit);
+}
+
+static void close_output(void)
+{
+	int full = open("/dev/full", O_WRONLY);
+
+	dup2(full, 1);
+}
+
+static void test_permission(void)
+{
+	struct job job = { .args = { "", guest(guests, "hello") },
+			   .prepare = become_nobody };
+
+	ok(launched(job) == 1 && says("no permission to open /dev/lguest"),
+	   "a user who may not open the device");
+}
+
+static void test_memlock(void)
+{
+	struct job job = { .args = { "", guest(tests, "lastpage"), "touch" },
+			   .prepare = lower_limit };
+	struct stat st;
+
+	if (stat("/dev/lguest", &st) || chmod("/dev/lguest", 0666))
+		bail_out("cannot change /dev/lguest");
+	ok(launched(job) == 1 && says("RLIMIT_MEMLOCK") && says("16 kB") &&
+	   says("ulimit -l"), "a user who may lock only little memory");
+	chmod("/dev/lguest", st.st_mode & 07777);
+}
+
+static void test_memory(void)
+{
+	struct job job = { .args = { "", "-m", "1024",
+				     guest(guests, "hello") },
+			   .prepare = lower_memory };
+
+	ok(launched(job) == 1 && says("1024 MB") && says("smaller -m"),
+	   "no memory to give");
+}
+
+static void test_output(void)
+{
+	struct job job = { .args = { "", guest(guests, "hello") },
+			   .prepare = close_output };
+
+	ok(launched(job) == 1 && says("standard output"),
+	   "last words that cannot be printed");
+}
+
+/* --- signals ----------------------------------------------------------------- */
+
+static void test_signal(int signal)
+{
+	struct job job = { .args = { "", "-v", guest(tests, "loop") } };
+	int from, status;
+	pid_t pid = launch(&job, &from);
+
+	read_until(from, "the guest runs");
+	sleep_ms(100);
+	kill(pid, signal);
+	status = end_child(pid);
+	close(from);
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == signal,
+	   "a guest that never ends: %s (status %#x)", strsignal(signal),
+	   status);
+}
+
+static void test_stop(void)
+{
+	struct job job = { .args = { "", "-v", guest(tests, "registers") } };
+	int from, status;
+	pid_t pid = launch(&job, &from);
+
+	read_until(from, "the guest runs");
+	for (int i = 0; i < 10; i++) {
+		kill(pid, SIGSTOP);
+		sleep_ms(5);
+		kill(pid, SIGCONT);
+		sleep_ms(5);
+	}
+	read_until(from, "powered itself off");
+	status = end_child(pid);
+	close(from);
+	ok(status == 0 && says("ok 100000 hypercalls"),
+	   "stopped and continued ten times (status %#x)", status);
+}
+
+/* build/tests/host/launcher, or /tests/host/launcher beside /bin/lguest. */
+static void find_files(void)
+{
+	char self[256] = "";
+	char *here;
+
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+		bail_out("/proc/self/exe");
+	here = dirname(self);
+	snprintf(tests, sizeof(tests), "%s/../guest", here);
+	snprintf(guests, sizeof(guests), "%s/../../guests", here);
+	snprintf(launcher, sizeof(launcher), "%s/../../lguest", here);
+	if (access(launcher, X_OK))
+		strcpy(launcher, "/bin/lguest");
+	if (access(launcher, X_OK))
+		bail_out("no launcher");
+}
+
+int main(void)
+{
+	find_files();
+	test_hello();
+	test_killed();
+	test_restart();
+	test_permission();
+	test_memlock();
+	test_memory();
+	test_output();
+	test_signal(SIGINT);
+	test_signal(SIGTERM);
+	test_signal(SIGKILL);
+	test_stop();
+	ok(good_guest_runs(), "a good guest runs after all this");
+	return tap_end();
+}

@@ -1,0 +1,8 @@
+# 100,000 hypercalls there and back: the memory comes back.
+many()
+{
+	lguest /tests/guest/registers
+}
+
+many
+same_memory 200 many

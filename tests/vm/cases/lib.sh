@@ -1,0 +1,80 @@
+# What the cases share.  A case is a shell script that runs in the machine, as
+# root, with the module loaded.  It fails when a command fails; what it prints
+# is shown then.  It leaves the module loaded, and no guest behind.
+set -e
+
+fail()
+{
+	echo "FAILED: $*"
+	exit 1
+}
+
+# users: how many guests hold the module.
+users()
+{
+	cat /sys/module/lguest/refcnt
+}
+
+# until_true COMMAND: the case's own time limit ends it if that never happens.
+until_true()
+{
+	while ! "$@" >/dev/null 2>&1; do
+		sleep 0.05
+	done
+}
+
+users_are()
+{
+	[ "$(users)" = "$1" ]
+}
+
+# ticks PID: the processor time that a process has had.
+ticks()
+{
+	awk '{ print $14 + $15 }' "/proc/$1/stat"
+}
+
+has_run()
+{
+	[ "$(ticks "$1")" -ge 20 ]
+}
+
+# hello: a guest still works.
+hello()
+{
+	lguest /guests/hello >/tmp/hello 2>&1 || fail "hello: $(cat /tmp/hello)"
+	grep -q 'Hello' /tmp/hello || fail "hello: $(cat /tmp/hello)"
+}
+
+# What the kernel has handed out, in kB, by kind; free memory comes first.
+memory()
+{
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	awk '$1 == "MemFree:" { free = $2 }
+	     $1 == "Slab:" || $1 == "PageTables:" || $1 == "Percpu:" ||
+	     $1 == "KernelStack:" || $1 == "VmallocUsed:" ||
+	     $1 == "AnonPages:" || $1 == "Unevictable:" ||
+	     $1 == "Mlocked:" { kinds = kinds " " $1 $2 }
+	     END { print free kinds }' /proc/meminfo
+}
+
+# same_memory LIMIT COMMAND...: run it; free memory comes back, but for LIMIT
+# kB.  The kernel frees some things late: give it some time.
+same_memory()
+{
+	limit=$1
+	shift
+	before=$(memory)
+	"$@"
+	for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		after=$(memory)
+		lost=$((${before%% *} - ${after%% *}))
+		[ "$lost" -gt "$limit" ] || break
+		sleep 0.5
+	done
+	echo "free memory, kB, and some of its users (after $try looks):"
+	echo "before: $before"
+	echo "after:  $after"
+	[ "$lost" -le "$limit" ] || fail "$lost kB of memory did not come back"
+}

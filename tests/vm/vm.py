@@ -1,0 +1,469 @@
+#!/usr/bin/python3
+"""Boot a stock Debian kernel in QEMU, do a job in it, power off.
+
+usage: vm.py run      run one guest, exit with its status
+       vm.py shell    an interactive shell with the module loaded
+
+Both take their wishes from the environment, as `make` hands them on: GUEST,
+LGUEST, ARGS, MEM, CPU, SMP, KERNEL, APPEND, ACCEL (see `make help`), and
+VM_TIMEOUT, the seconds after which a machine is given up (default 900).
+
+The machine has two serial lines.  ttyS0 is the kernel's console; it goes to a
+file, and the whole of it is searched for complaints when the machine is off.
+ttyS1 is the job's: its output, and in `shell` its input.  Everything the job
+needs travels in the initramfs: busybox, the module, launcher, guests, tests.
+"""
+import ctypes
+import os
+import re
+import shlex
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.join(TOP, 'build')
+
+# Lines of a kernel's log that mean that something is wrong.
+COMPLAINTS = re.compile(r'''
+    WARNING: | \bBUG\b | \bOops\b | Call\ Trace | cut\ here | \bpanic\b
+  | Unable\ to\ handle | unable\ to\ handle | general\ protection\ fault
+  | double\ fault | stack\ segment | traps:\ .*\ trap | segfault\ at
+  | invalid\ opcode | Bad\ page | Bad\ rss-counter | nonzero\ pgtables
+  | non-zero\ pgtables | corruption | refcount_t | use-after-free
+  | KASAN | KFENCE | UBSAN | KCSAN | kmemleak | leaked
+  | lockup | LOCKUP | stall | hung_task | blocked\ for\ more\ than
+  | suspicious\ RCU | inconsistent\ lock | possible\ deadlock
+  | scheduling\ while\ atomic | sleeping\ function
+  | Unpatched\ return\ thunk | Uhhuh | Dazed | unexpected\ IRQ\ trap
+  | nobody\ cared | Machine\ check | mce:\ .*Hardware\ Error
+  | Missing\ ENDBR | Out\ of\ memory | oom-kill | page\ allocation\ failure
+  | Clocksource\ .*\ skewed
+''', re.VERBOSE)
+# A guest's last words, which are its own.
+HARMLESS = re.compile(r'lguest: \S+\[\d+\]: guest ended')
+TAINT_OURS = 1 << 12 | 1 << 13          # out of tree, not signed
+
+INIT = r'''#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /tmp /root /usr/bin /usr/sbin
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sysfs /sys
+/bin/busybox mount -t devtmpfs dev /dev
+/bin/busybox mount -t tmpfs tmp /tmp
+/bin/busybox --install -s
+export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=linux
+ulimit -c 0
+stty -F @TTY@ @STTY@
+echo "lguest-vm: tainted $(cat /proc/sys/kernel/tainted)" >/dev/kmsg
+echo "lguest-vm: up" >/dev/kmsg
+cd /root
+setsid @CTTY@ /bin/sh /job <@TTY@ >@TTY@ 2>&1
+status=$?
+# Wait until the last byte is out.
+stty -F @TTY@ raw
+rmmod lguest 2>/dev/null
+echo "lguest-vm: tainted $(cat /proc/sys/kernel/tainted)" >/dev/kmsg
+echo "lguest-vm: status $status" >/dev/kmsg
+sleep 0.2
+poweroff -f
+'''
+
+LOAD = r'''
+load()
+{
+	insmod /lguest.ko "$@" && return
+	echo 'the module refused to load; the kernel log says:'
+	dmesg | grep lguest: | tail -n 3
+	exit 1
+}
+'''
+
+
+class VMError(Exception):
+    """The machine did not do what was asked; the text says what and why."""
+
+
+def timeout():
+    return float(os.environ.get('VM_TIMEOUT') or 900)
+
+
+def kernel(what, name):
+    """Ask kernel.py."""
+    done = subprocess.run([os.path.join(HERE, 'kernel.py'), what, name],
+                          stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise VMError('no kernel to boot')
+    return done.stdout.strip()
+
+
+def cpio(files):
+    """An archive in cpio's `newc` format, the same bytes every time.
+
+    `files` maps paths to bytes (a file), None (a directory), or a pair
+    (bytes, mode)."""
+    out = []
+    whole = {}
+    for path in files:                  # every parent directory
+        while path:
+            whole.setdefault(path, files.get(path))
+            path = os.path.dirname(path)
+    entries = sorted(whole.items()) + [('TRAILER!!!', b'')]
+    for number, (path, data) in enumerate(entries, 1):
+        mode = 0o755
+        if isinstance(data, tuple):
+            data, mode = data
+        mode |= stat.S_IFDIR if data is None else stat.S_IFREG
+        data = data or b''
+        name = path.encode() + b'\0'
+        fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0,
+                  len(name), 0)
+        head = b'070701' + b''.join(b'%08X' % f for f in fields) + name
+        out += [head, bytes(-len(head) % 4), data, bytes(-len(data) % 4)]
+    return b''.join(out)
+
+
+def read(path):
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def tree(where, into):
+    """The files of a build directory, as entries of an archive."""
+    found = {}
+    if os.path.isdir(where):
+        for name in os.listdir(where):
+            path = os.path.join(where, name)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                found['%s/%s' % (into, name)] = read(path)
+    return found
+
+
+def initramfs(release, job, extra=None, tty='/dev/ttyS1', interactive=False):
+    """Everything that a job can use, with the job itself as /job."""
+    init = INIT.replace('@TTY@', tty)
+    init = init.replace('@STTY@', 'sane' if interactive else 'raw -echo')
+    init = init.replace('@CTTY@', '-c' if interactive else '')
+    files = {
+        'init': init.encode(),
+        'job': (LOAD + job).encode(),
+        'bin/busybox': read('/bin/busybox'),
+        'etc/passwd': b'root::0:0:root:/root:/bin/sh\n'
+                      b'nobody::65534:65534:nobody:/tmp:/bin/sh\n',
+        'etc/group': b'root:x:0:\nnogroup:x:65534:\n',
+        'lguest.ko': read(os.path.join(BUILD, release, 'lguest.ko')),
+        'dev': None, 'proc': None, 'sys': None, 'tmp': None, 'sbin': None,
+    }
+    for name in ('lguest',):
+        files['bin/' + name] = read(os.path.join(BUILD, name))
+    files.update(tree(BUILD + '/guests', 'guests'))
+    files.update(tree(BUILD + '/tests/guest', 'tests/guest'))
+    files.update(tree(BUILD + '/tests/host', 'tests/host'))
+    files.update(extra or {})
+    return cpio(files)
+
+
+def die_with_parent():
+    """In QEMU's process before it starts: no orphan if we are killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+class VM:
+    """One boot of one machine.
+
+    vm = VM('6.1', cpu='max', smp=2); vm.start(job); output = vm.finish()
+    then vm.status is the job's exit status and vm.console the kernel's log.
+    """
+    # pylint: disable=too-many-instance-attributes
+
+    def __init__(self, name='6.1', cpu='max', smp=1, mem=512, append='',
+                 accel='tcg', label='vm'):
+        self.name, self.label = name, label
+        self.cpu, self.smp, self.mem = cpu, smp, mem
+        self.append, self.accel = append, accel
+        self.release = kernel('release', name)
+        self.vmlinuz = kernel('image', name)
+        self.qemu = None
+        self.output = b''
+        self.console = ''
+        self.errors = ''                # what QEMU itself had to say
+        self.status = None
+        self.echo = None                # called with every piece of output
+        self.allow = None               # a pattern: complaints we expect
+        self.dir = self.log = self.thread = None
+        self.deadline = None
+
+    def describe(self):
+        return ('Debian %s under QEMU %s (-cpu %s -smp %s, %s MB)'
+                % (self.release, self.accel.upper(), self.cpu, self.smp,
+                   self.mem))
+
+    def arguments(self, interactive, stub):
+        accel = self.accel
+        if accel == 'tcg':
+            accel = 'tcg,thread=multi'
+        args = [
+            'qemu-system-x86_64', '-accel', accel, '-machine', 'q35',
+            '-cpu', self.cpu, '-smp', str(self.smp), '-m', str(self.mem),
+            '-nodefaults', '-no-user-config', '-nic', 'none',
+            '-display', 'none', '-no-reboot',
+            '-kernel', self.vmlinuz, '-initrd', self.dir + '/initramfs',
+            # A warning is only noted; an oops ends the machine.
+            '-append', 'console=ttyS0 oops=panic panic=-1 '
+            'printk.devkmsg=on loglevel=7 ' + self.append,
+            '-serial', 'file:' + self.log,
+            '-chardev', 'stdio,id=job,signal=off',
+            '-serial', 'chardev:job',
+            '-qmp', 'unix:%s/qmp,server=on,wait=off' % self.dir,
+        ]
+        if stub:
+            args += ['-chardev', 'socket,path=%s/gdb,server=on,wait=off,id=gdb'
+                     % self.dir, '-gdb', 'chardev:gdb']
+        return args
+
+    def make_dir(self):
+        os.makedirs(BUILD + '/vm/logs', exist_ok=True)
+        # Sockets' names must be short, so not under build/.
+        self.dir = tempfile.mkdtemp(prefix='lguest-vm-')
+        self.log = os.path.join(self.dir, 'console')
+
+    def start(self, job, extra=None, interactive=False, stub=False):
+        """Boot; `job` is a shell script, `extra` more files of the archive.
+
+        With `stub`, the sockets of vm.dir answer: `gdb` and `qmp`."""
+        self.make_dir()
+        with open(self.dir + '/initramfs', 'wb') as file:
+            file.write(initramfs(self.release, job, extra,
+                                 interactive=interactive))
+        pipe = None if interactive else subprocess.PIPE
+        self.deadline = time.monotonic() + timeout()
+        try:
+            self.qemu = subprocess.Popen(
+                self.arguments(interactive, stub), preexec_fn=die_with_parent,
+                stdin=None if interactive else subprocess.DEVNULL,
+                stdout=pipe, stderr=pipe, start_new_session=not interactive)
+        except FileNotFoundError:
+            raise VMError('no qemu-system-x86_64: run `make deps`') from None
+        if not interactive:
+            self.thread = threading.Thread(target=self.reader, daemon=True)
+            self.thread.start()
+
+    def reader(self):
+        """Collect the job's output as it comes."""
+        while True:
+            piece = os.read(self.qemu.stdout.fileno(), 65536)
+            if not piece:
+                return
+            self.output += piece
+            if self.echo:
+                self.echo(piece)
+
+    def wait_for(self, pattern, limit=None):
+        """Wait until the job's output matches; the match object."""
+        end = min(self.deadline, time.monotonic() + (limit or 1e9))
+        while True:
+            text = self.output.decode('utf-8', 'replace')
+            match = re.search(pattern, text)
+            if match:
+                return match
+            if self.qemu.poll() is not None:
+                self.finish()
+                raise VMError('the machine ended before its job said %r:\n%s'
+                              % (pattern, self.tail()))
+            if time.monotonic() > end:
+                self.stop()
+                raise VMError('the job never said %r:\n%s'
+                              % (pattern, self.tail()))
+            time.sleep(0.02)
+
+    def finish(self, check=True):
+        """Wait for the end; the job's output.  Raises VMError if the machine
+        did not end well or, with `check`, if the kernel complained."""
+        try:
+            self.qemu.wait(max(0, self.deadline - time.monotonic())
+                           if self.thread else None)
+            late = False
+        except subprocess.TimeoutExpired:
+            late = True
+        finally:
+            self.stop()
+        if late:
+            raise VMError('the machine was still running after %d s '
+                          '(VM_TIMEOUT); its console ended:\n%s'
+                          % (timeout(), self.tail()))
+        match = re.findall(r'^\[ *[\d.]+\] lguest-vm: status (\d+)',
+                           self.console, re.MULTILINE)
+        if check:
+            self.check()
+        if not match:
+            raise VMError('the machine died; its console ended:\n'
+                          + self.tail())
+        self.status = int(match[-1])
+        return self.output
+
+    def stop(self):
+        """End QEMU if it still runs, and keep its console."""
+        if self.dir is None or not os.path.isdir(self.dir):
+            return
+        if self.qemu is None:           # it never got as far
+            shutil.rmtree(self.dir)
+            return
+        if self.qemu.poll() is None:
+            self.qemu.kill()
+        self.qemu.wait()
+        if self.thread:
+            self.thread.join()
+            self.errors = self.qemu.stderr.read().decode('utf-8', 'replace')
+        if os.path.exists(self.log):
+            self.console = read(self.log).decode('utf-8', 'replace')
+            self.console = self.console.replace('\r', '')
+        with open('%s/vm/logs/%s.log' % (BUILD, self.label), 'w') as file:
+            file.write(self.console + self.errors)
+        shutil.rmtree(self.dir)
+
+    def tail(self):
+        lines = (self.console + self.errors).rstrip('\n').split('\n')
+        return '\n'.join('  | ' + line for line in lines[-25:])
+
+    def complaints(self):
+        """The lines of the kernel's log that should not be there, each with
+        the last `lguest-vm: begin` mark before it.  What it said before our
+        job began (some do, about the emulator) is no matter of ours."""
+        found, where = [], ''
+        boot, up, ours = self.console.partition('lguest-vm: up')
+        taints = [int(n) for n in re.findall(r'lguest-vm: tainted (\d+)',
+                                             boot)] or [0]
+        for line in ours.split('\n') if up else []:
+            mark = re.search(r'lguest-vm: begin (.*)', line)
+            if mark:
+                where = mark.group(1)
+            taint = re.search(r'lguest-vm: tainted (\d+)', line)
+            bad = COMPLAINTS.search(line) and not HARMLESS.search(line)
+            if taint and int(taint.group(1)) & ~TAINT_OURS & ~taints[0]:
+                bad = True
+            if bad and self.allow and re.search(self.allow, line):
+                bad = False
+            if bad:
+                found.append((where, line))
+        return found
+
+    def check(self):
+        found = self.complaints()
+        if found:
+            raise VMError(
+                'the kernel complained%s: %s\n(the whole log: '
+                'build/vm/logs/%s.log)'
+                % (found[0][0] and ' during ' + found[0][0], found[0][1],
+                   self.label))
+
+
+def guest_file(guest):
+    """Where GUEST is: a name from examples/guests, or any file's path."""
+    built = '%s/guests/%s' % (BUILD, guest)
+    if '/' not in guest and os.path.exists(built):
+        return built
+    if os.path.isfile(guest):
+        return guest
+    names = sorted(os.listdir(BUILD + '/guests'))
+    raise VMError('no guest %r: neither a file nor one of %s'
+                  % (guest, ', '.join(names)))
+
+
+def travellers(words, files):
+    """Let every file named in the launcher's options travel: --x=FILE."""
+    out = []
+    for word in words:
+        option, equals, path = word.partition('=')
+        if equals and os.path.isfile(path):
+            inside = '/files/' + os.path.basename(path)
+            files[inside[1:]] = read(path)
+            word = option + '=' + inside
+        out.append(word)
+    return ' '.join(shlex.quote(word) for word in out)
+
+
+def from_environment(label):
+    get = os.environ.get
+    return VM(get('KERNEL') or '6.1', get('CPU') or 'max', get('SMP') or 1,
+              get('MEM') or 512, get('APPEND') or '', get('ACCEL') or 'tcg',
+              label)
+
+
+def command_line():
+    """The launcher's command line inside the machine, and its files."""
+    files = {}
+    path = guest_file(os.environ.get('GUEST') or 'hello')
+    inside = '/guests/' + os.path.basename(path)
+    files[inside[1:]] = read(path)
+    options = travellers(shlex.split(os.environ.get('LGUEST') or ''), files)
+    args = ' '.join(shlex.quote(word) for word in
+                    shlex.split(os.environ.get('ARGS') or ''))
+    return ' '.join(f'lguest {options} {inside} {args}'.split(' ')), files
+
+
+def echo(piece):
+    sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
+
+
+def run():
+    command, files = command_line()
+    vm = from_environment('run')
+    try:
+        print('booting %s ...' % vm.describe(), file=sys.stderr, flush=True)
+        vm.echo = echo
+        vm.start('load\n%s\n' % command, files)
+        vm.finish()
+    finally:
+        vm.stop()
+    return vm.status
+
+
+SHELL = r'''
+load
+export PS1='lguest# '
+echo 'The module is loaded. Guests are in /guests, tests in /tests. Try:'
+echo '    %s'
+echo 'To leave: exit, or ctrl-D.'
+exec sh
+'''
+
+
+def shell():
+    if not sys.stdin.isatty():
+        raise VMError('make shell needs a terminal')
+    command, files = command_line()
+    vm = from_environment('shell')
+    try:
+        print('booting %s ...' % vm.describe(), file=sys.stderr, flush=True)
+        saved = subprocess.run(['stty', '-g'], stdout=subprocess.PIPE,
+                               text=True).stdout.strip()
+        vm.start(SHELL % command, files, interactive=True)
+        vm.finish()
+    finally:
+        vm.stop()
+        subprocess.run(['stty', saved])
+    return 0
+
+
+def main(args):
+    actions = {'run': run, 'shell': shell}
+    if len(args) != 1 or args[0] not in actions:
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        return actions[args[0]]()
+    except VMError as error:
+        print('vm.py: %s' % error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
