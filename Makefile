@@ -86,7 +86,7 @@ html: tangle ## weave the book: build/html/index.html
 ##@ To guard it
 
 .PHONY: check
-check: deps-build deps-book deps-run deps-check module launcher guests tests html ## everything that guards the tree; T=pattern runs some of it
+check: deps-build deps-book deps-run deps-check module launcher guests tests ## everything that guards the tree; T=pattern runs some of it
 	@tests/check
 
 .PHONY: check-kernels

@@ -358,6 +358,10 @@ def tangle_fails():
         need(lines(here + '/' + root) == lines(root), root + ' was changed')
 
 
+def weave():
+    run('Documentation/weave', NW, 'build/html')
+
+
 def round_trip():
     """The program that the HTML shows is the one that is compiled."""
     run('Documentation/unweave', 'build/html', NW)
@@ -399,6 +403,7 @@ def check(report):
     report.run('tree: so they are in a clone and an archive', hand_edit_fresh)
     report.run('tree: a book that does not tangle changes nothing',
                tangle_fails)
+    report.run('tree: the book weaves', weave)
     report.run('tree: the HTML holds the program', round_trip)
     report.run("tree: the book's links resolve", links)
     report.run('tree: make help is complete', front_door)
