@@ -44,6 +44,7 @@
 #define LHCALL_LOAD_GDT_ENTRY	18	/* index, low word, high word */
 #define LHCALL_SEND_INTERRUPTS	19	/* - */
 
+/* <<define what else a guest must know>> */
 #define LGUEST_SHUTDOWN_POWEROFF	1
 #define LGUEST_SHUTDOWN_RESTART		2
 #define LGUEST_MESSAGE_SIZE		128	/* with its NUL */
@@ -52,13 +53,14 @@
 #define LGUEST_KERNEL_DS	0x69	/* entry 13, ring 1, at birth */
 #define LGUEST_SYSCALL_VECTOR	0x80
 
-/* <<define the structure shared with the guest>> */
+/* <<define a queued hypercall>> */
 #define LHCALL_RING_SIZE	64
 
-struct lguest_call {		/* one queued hypercall */
+struct lguest_call {
 	uint32_t nr, arg1, arg2, arg3, arg4;
 };
 
+/* <<define the structure shared with the guest>> */
 struct lguest_data {
 	uint32_t irq_enabled;		/* guest: 0x200 or 0 */
 	uint32_t blocked_interrupts;	/* guest: bit n masks line n */
@@ -84,12 +86,14 @@ struct lguest_create {
 	uint32_t reserved;	/* 0 */
 };
 
+/* <<define the guest's registers for launchers>> */
 struct lguest_regs {
 	uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp;
 	uint32_t eip, eflags;
 	uint32_t cs, ss, ds, es, fs, gs;	/* selectors, low 16 bits */
 };
 
+/* <<define how a guest ended>> */
 #define LGUEST_EXIT_POWEROFF	1	/* the guest switched itself off */
 #define LGUEST_EXIT_RESTART	2	/* it wants to be started again */
 #define LGUEST_EXIT_KILLED	3	/* the host refused to go on */
@@ -108,6 +112,7 @@ struct lguest_exit {
 
 /* <<define constants of the page tables>> */
 #define MAP_TEXT	(_PAGE_PRESENT | _PAGE_ACCESSED)
+#define MAP_RODATA	(_PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_NX)
 #define MAP_DATA	(_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED | \
 			 _PAGE_DIRTY | _PAGE_NX)
 
@@ -143,6 +148,8 @@ struct lguest_exit {
 #define DESC_TYPE_CODE		8	/* bit 11 */
 /* <<define constants of the obituary>> */
 #define INSN_BYTES	8
+#define UNHANDLED_TRAP	"unhandled trap %u (%s) at 0x%04x:0x%08x, " \
+			"error 0x%x, bytes %*ph"
 
 /* <<define which flags are the guest's>> */
 #define EFLAGS_GUEST (X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | \
@@ -153,11 +160,6 @@ struct lguest_exit {
 /* <<define which vectors are the host's>> */
 #define HOST_VECTORS \
 	(BIT(X86_TRAP_DB) | BIT(X86_TRAP_NMI) | BIT(X86_TRAP_MC))
-
-/* <<list the registers of a guest>> */
-#define FOR_EACH_REGISTER(do) \
-	do(eax) do(ebx) do(ecx) do(edx) do(esi) do(edi) do(ebp) do(esp) \
-	do(eip) do(eflags) do(cs) do(ss) do(ds) do(es) do(fs) do(gs)
 
 /* <<define the structures>> */
 /* <<define the guest's frame>> */
@@ -243,9 +245,13 @@ struct lguest {
 /* <<declare what the switcher exports>> */
 asmlinkage void switch_to_guest(struct cross_page *cross);
 asmlinkage void call_host_gate(unsigned long handler);
-extern const char trap_stubs[], switcher_end[];
-extern const char load_ds[], load_es[], load_fs[], load_gs[];
-extern const char return_to_guest[];
+asmlinkage void trap_stubs(void);
+asmlinkage void load_ds(void);
+asmlinkage void load_es(void);
+asmlinkage void load_fs(void);
+asmlinkage void load_gs(void);
+asmlinkage void return_to_guest(void);
+asmlinkage void switcher_end(void);
 
 /* <<list the offsets for the assembler>> */
 #ifdef LGUEST_OFFSETS
@@ -281,6 +287,7 @@ static void end_guest(struct lguest *lg, u32 reason, const char *text)
 			    task_pid_nr(current), reason, text);
 }
 
+/* <<kill a guest>> */
 static void __printf(2, 3) kill_guest(struct lguest *lg, const char *fmt, ...)
 {
 	char text[LGUEST_MESSAGE_SIZE];
@@ -306,7 +313,7 @@ static void __user *guest_range(struct lguest *lg, u32 gpa, u32 len)
 	return (void __user *)(lg->memory + gpa);
 }
 
-/* <<copy to and from the guest>> */
+/* <<copy from the guest>> */
 static bool read_guest(struct lguest *lg, void *to, u32 gpa, u32 len)
 {
 	void __user *from = guest_range(lg, gpa, len);
@@ -317,6 +324,7 @@ static bool read_guest(struct lguest *lg, void *to, u32 gpa, u32 len)
 	return false;
 }
 
+/* <<copy to the guest>> */
 static bool write_guest(struct lguest *lg, u32 gpa, const void *from, u32 len)
 {
 	void __user *to = guest_range(lg, gpa, len);
@@ -400,7 +408,7 @@ static int map_switcher(struct lguest *lg)
 				    MAP_DATA);
 	if (!err)
 		err = map_host_page(lg, lg->idt, virt_to_page(lg->idt),
-				    MAP_DATA);
+				    MAP_RODATA);
 	return err;
 }
 
@@ -434,10 +442,10 @@ static int map_guest_page(struct lguest *lg, u32 va)
 static int page_fault(struct lguest *lg)
 {
 	struct cross_page *cross = lg->cross;
-	u32 va = cross->cr2;
+	u64 va = cross->cr2;
 
 	if (cross->frame.error & X86_PF_PROT || va >= guest_bytes(lg)) {
-		kill_guest(lg, "page fault at 0x%08x, eip 0x%08x, error 0x%x",
+		kill_guest(lg, "page fault at 0x%08llx, eip 0x%08x, error 0x%x",
 			   va, (u32)cross->frame.eip,
 			   (u32)cross->frame.error);
 		return 0;
@@ -518,6 +526,7 @@ static void rejoin_host(struct host_state *host)
 	asm volatile("lldt %0" : : "m" (host->ldt));
 	wrmsrl(MSR_IA32_SYSENTER_CS, host->sysenter_cs);
 	wrmsrl(MSR_EFER, host->efer);
+	/* <<restore the launcher's segments>> */
 	loadsegment(ds, host->ds);
 	loadsegment(es, host->es);
 	loadsegment(fs, host->fs);
@@ -549,8 +558,6 @@ static void fill_cross_page(struct cross_page *cross)
 	if (cross->host_cr4 & X86_CR4_PCIDE)
 		cross->host_cr3 |= X86_CR3_PCID_NOFLUSH;
 	cross->host_ds = __KERNEL_DS;
-	cross->caught = 0;
-	cross->frame.vector = NO_VECTOR;
 }
 
 /* <<fill the bridge and our own entries>> */
@@ -594,17 +601,11 @@ static void give_interrupt(struct cross_page *cross)
 		call_host_gate(gate_offset(&idt[vector]));
 }
 
-/* <<enter the guest once>> */
-static void enter_guest(struct lguest *lg)
+/* <<visit the guest's world>> */
+static void visit_guest(struct cross_page *cross)
 {
-	struct cross_page *cross = lg->cross;
-	struct guest_frame *frame = &cross->frame;
 	struct host_state host;
 
-	/* <<clamp the guest's flags>> */
-	frame->eflags &= EFLAGS_GUEST;
-	frame->eflags |= X86_EFLAGS_FIXED | X86_EFLAGS_IF;
-	local_irq_disable();
 	save_host(&host);
 	fill_cross_page(cross);
 	build_bridge(cross, &host.gdt);
@@ -615,6 +616,22 @@ static void enter_guest(struct lguest *lg)
 	raise_again(cross);
 	/* <<deliver the host's interrupt>> */
 	give_interrupt(cross);
+}
+
+/* <<enter the guest once>> */
+static void enter_guest(struct lguest *lg)
+{
+	struct cross_page *cross = lg->cross;
+	struct guest_frame *frame = &cross->frame;
+
+	/* <<clamp the guest's flags>> */
+	frame->eflags &= EFLAGS_GUEST;
+	frame->eflags |= X86_EFLAGS_FIXED | X86_EFLAGS_IF;
+	frame->vector = NO_VECTOR;
+	cross->caught = 0;
+	local_irq_disable();
+	if (!signal_pending(current) && !need_resched())
+		visit_guest(cross);
 	local_irq_enable();
 }
 
@@ -689,12 +706,13 @@ static bool fix_descriptor(struct desc_struct *desc)
 	return true;
 }
 
-/* <<load one entry of the guest's GDT>> */
+/* <<know the entries that nobody uses>> */
 static bool entry_is_ignored(u32 index)
 {
 	return index == 10 || index == 11 || index == 16 || index == 31;
 }
 
+/* <<load one entry of the guest's GDT>> */
 static void load_gdt_entry(struct lguest *lg, u32 index, u32 low, u32 high)
 {
 	union {
@@ -737,7 +755,7 @@ static void hypercall(struct lguest *lg)
 	}
 }
 
-/* <<define the functions of a guest's life>> */
+/* <<define the functions that explain deaths>> */
 /* <<name a trap>> */
 static const char *trap_name(unsigned int vector)
 {
@@ -756,7 +774,8 @@ static const char *trap_name(unsigned int vector)
 
 /* <<name the segment register that failed>> */
 static const struct {
-	const char *name, *label;
+	const char *name;
+	void (*label)(void);
 	size_t slot;
 } segment_loads[] = {
 	{ "ds", load_ds, offsetof(struct guest_frame, ds) },
@@ -775,19 +794,22 @@ static void blame_segment(struct lguest *lg, int i, const char *trap)
 }
 
 /* <<name the return that failed>> */
+#define CANNOT_RETURN	"cannot return to cs:eip 0x%04x:0x%08x " \
+			"ss:esp 0x%04x:0x%08x (%s, error 0x%x)"
+
 static void blame_return(struct lguest *lg, const char *trap)
 {
 	struct guest_frame *frame = &lg->cross->frame;
 
-	kill_guest(lg, "cannot return to cs:eip 0x%04x:0x%08x ss:esp 0x%04x:0x%08x (%s, error 0x%x)",
-		   (u16)frame->cs, (u32)frame->eip, (u16)frame->ss,
-		   (u32)frame->esp, trap, (u32)lg->cross->fault_error);
+	kill_guest(lg, CANNOT_RETURN, (u16)frame->cs, (u32)frame->eip,
+		   (u16)frame->ss, (u32)frame->esp, trap,
+		   (u32)lg->cross->fault_error);
 }
 
 /* <<explain a fault inside the switch>> */
 static void switch_fault(struct lguest *lg, u32 vectors)
 {
-	void *ip = (void *)lg->cross->fault_ip;
+	void (*ip)(void) = (void *)lg->cross->fault_ip;
 	const char *trap = trap_name(__ffs(vectors));
 	int i;
 
@@ -809,12 +831,12 @@ static void unhandled_trap(struct lguest *lg)
 	int len = code && !copy_from_user(insn, code, INSN_BYTES) ?
 		  INSN_BYTES : 0;
 
-	kill_guest(lg, "unhandled trap %u (%s) at 0x%04x:0x%08x, error 0x%x, bytes %*ph",
-		   (u32)frame->vector, trap_name(frame->vector),
-		   (u16)frame->cs, (u32)frame->eip, (u32)frame->error,
-		   len, insn);
+	kill_guest(lg, UNHANDLED_TRAP, (u32)frame->vector,
+		   trap_name(frame->vector), (u16)frame->cs,
+		   (u32)frame->eip, (u32)frame->error, len, insn);
 }
 
+/* <<define the functions of a guest's life>> */
 /* <<handle an exit>> */
 static int handle_exit(struct lguest *lg)
 {
@@ -944,20 +966,40 @@ static long create_guest(struct lguest *lg,
 	return 0;
 }
 
+/* <<define the functions of the device>> */
+/* <<list the slots of the registers>> */
+#define SLOT(reg)	offsetof(struct guest_frame, reg)
+
+/* In the order of struct lguest_regs. */
+static const size_t register_slots[] = {
+	SLOT(eax), SLOT(ebx), SLOT(ecx), SLOT(edx),
+	SLOT(esi), SLOT(edi), SLOT(ebp), SLOT(esp),
+	SLOT(eip), SLOT(eflags),
+	SLOT(cs), SLOT(ss), SLOT(ds), SLOT(es), SLOT(fs), SLOT(gs),
+};
+static_assert(sizeof(struct lguest_regs) ==
+	      ARRAY_SIZE(register_slots) * sizeof(u32));
+
+static u64 *slot(struct guest_frame *frame, int i)
+{
+	return (void *)frame + register_slots[i];
+}
+
 /* <<set the guest's registers>> */
 static long set_regs(struct lguest *lg,
 		     const struct lguest_regs __user *user)
 {
 	struct guest_frame *frame = &lg->cross->frame;
 	struct lguest_regs regs;
+	int i;
 
 	if (copy_from_user(&regs, user, sizeof(regs)))
 		return -EFAULT;
 	if (!(regs.cs & SEGMENT_RPL_MASK) || !(regs.ss & SEGMENT_RPL_MASK))
 		return -EINVAL;
 	/* <<copy each register to the frame>> */
-	#define TO_FRAME(reg) frame->reg = regs.reg;
-	FOR_EACH_REGISTER(TO_FRAME)
+	for (i = 0; i < ARRAY_SIZE(register_slots); i++)
+		*slot(frame, i) = ((u32 *)&regs)[i];
 	return 0;
 }
 
@@ -966,9 +1008,10 @@ static long get_regs(struct lguest *lg, struct lguest_regs __user *user)
 {
 	struct guest_frame *frame = &lg->cross->frame;
 	struct lguest_regs regs;
+	int i;
 
-#define FROM_FRAME(reg) regs.reg = frame->reg;
-	FOR_EACH_REGISTER(FROM_FRAME)
+	for (i = 0; i < ARRAY_SIZE(register_slots); i++)
+		((u32 *)&regs)[i] = *slot(frame, i);
 	return copy_to_user(user, &regs, sizeof(regs)) ? -EFAULT : 0;
 }
 
@@ -1005,7 +1048,7 @@ static long lguest_ioctl(struct file *file, unsigned int cmd,
 	return ret;
 }
 
-/* <<open and close>> */
+/* <<open a guest's file>> */
 static int lguest_open(struct inode *inode, struct file *file)
 {
 	struct lguest *lg = kzalloc(sizeof(*lg), GFP_KERNEL_ACCOUNT);
@@ -1017,6 +1060,7 @@ static int lguest_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* <<close a guest's file>> */
 static int lguest_release(struct inode *inode, struct file *file)
 {
 	free_guest(file->private_data);
@@ -1049,11 +1093,11 @@ static const char *why_not(void)
 	if (cs & SEGMENT_RPL_MASK)
 		return "this kernel is itself a paravirtual guest";
 	if (__read_cr4() & CR4_FRED)
-		return "FRED is in use, which leaves no ring 1 (boot with fred=off)";
+		return "FRED is in use: no ring 1 (boot with fred=off)";
 	return NULL;
 }
 
-/* <<load and unload>> */
+/* <<load the module>> */
 static int __init lguest_init(void)
 {
 	const char *reason = why_not();
@@ -1066,6 +1110,7 @@ static int __init lguest_init(void)
 }
 module_init(lguest_init);
 
+/* <<unload the module>> */
 static void __exit lguest_exit(void)
 {
 	misc_deregister(&lguest_device);

@@ -16,6 +16,12 @@
 #include <asm/trapnr.h>
 #include "offsets.h"
 
+/* <<list the vectors that bring an error code>> */
+#define ERROR_CODES \
+	(1 << X86_TRAP_DF | 1 << X86_TRAP_TS | 1 << X86_TRAP_NP | \
+	 1 << X86_TRAP_SS | 1 << X86_TRAP_GP | 1 << X86_TRAP_PF | \
+	 1 << X86_TRAP_AC | 1 << X86_TRAP_CP | 1 << X86_TRAP_VC | 1 << 30)
+
 	.text
 	.balign 64
 SYM_FUNC_START(switch_to_guest)
@@ -74,7 +80,7 @@ SYM_INNER_LABEL(load_gs, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
 	movl	%eax, %gs
 
-/* <<load the guest's general registers>> */
+/* <<hide what the host left in registers>> */
 	verw	CROSS_host_ds(%rdi)
 	xorl	%r8d, %r8d
 	xorl	%r9d, %r9d
@@ -84,6 +90,8 @@ SYM_INNER_LABEL(load_gs, SYM_L_GLOBAL)
 	xorl	%r13d, %r13d
 	xorl	%r14d, %r14d
 	xorl	%r15d, %r15d
+
+/* <<load the guest's general registers>> */
 	movl	FRAME_eax(%rdi), %eax
 	movl	FRAME_ebx(%rdi), %ebx
 	movl	FRAME_ecx(%rdi), %ecx
@@ -98,11 +106,6 @@ SYM_INNER_LABEL(return_to_guest, SYM_L_GLOBAL)
 	iretq
 entered:
 /* <<catch every vector>> */
-#define ERROR_CODES \
-	(1 << X86_TRAP_DF | 1 << X86_TRAP_TS | 1 << X86_TRAP_NP | \
-	 1 << X86_TRAP_SS | 1 << X86_TRAP_GP | 1 << X86_TRAP_PF | \
-	 1 << X86_TRAP_AC | 1 << X86_TRAP_CP | 1 << X86_TRAP_VC | 1 << 30)
-
 	.balign	16
 SYM_INNER_LABEL(trap_stubs, SYM_L_GLOBAL)
 	vector = 0
@@ -138,6 +141,8 @@ trap_common:
 	pushq	%rbp
 	pushq	%rsi
 	pushq	%rdi
+
+/* <<save the guest's segments>> */
 	movl	%ds, %eax
 	pushq	%rax
 	movl	%es, %eax
@@ -146,6 +151,8 @@ trap_common:
 	pushq	%rax
 	movl	%gs, %eax
 	pushq	%rax
+
+/* <<find the cross page again>> */
 	leaq	-CROSS_frame(%rsp), %rdi
 	movq	%cr2, %rax
 	movq	%rax, CROSS_cr2(%rdi)
@@ -178,11 +185,15 @@ switch_to_host:
 /* <<return to the host's C>> */
 	lidt	CROSS_host_idt(%rdi)
 	movq	CROSS_host_sp(%rdi), %rsp
+
+/* <<put the host's selector into CS>> */
 	pushq	$__KERNEL_CS
 	leaq	1f(%rip), %rax
 	pushq	%rax
 	lretq
-1:	popq	%r15
+1:
+/* <<take the host's registers back>> */
+	popq	%r15
 	popq	%r14
 	popq	%r13
 	popq	%r12
@@ -221,6 +232,8 @@ trap_in_switch:
 	movq	40(%rsp), %rax
 	movq	%rax, -16(%rdx)
 	movq	%rcx, -24(%rdx)
+
+/* <<return to the interrupted switch>> */
 	leaq	-24(%rdx), %rax
 	movq	%rax, 24(%rsp)
 	popq	%rdx

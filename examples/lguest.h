@@ -24,6 +24,7 @@
 #define LHCALL_LOAD_GDT_ENTRY	18	/* index, low word, high word */
 #define LHCALL_SEND_INTERRUPTS	19	/* - */
 
+/* <<define what else a guest must know>> */
 #define LGUEST_SHUTDOWN_POWEROFF	1
 #define LGUEST_SHUTDOWN_RESTART		2
 #define LGUEST_MESSAGE_SIZE		128	/* with its NUL */
@@ -32,13 +33,14 @@
 #define LGUEST_KERNEL_DS	0x69	/* entry 13, ring 1, at birth */
 #define LGUEST_SYSCALL_VECTOR	0x80
 
-/* <<define the structure shared with the guest>> */
+/* <<define a queued hypercall>> */
 #define LHCALL_RING_SIZE	64
 
-struct lguest_call {		/* one queued hypercall */
+struct lguest_call {
 	uint32_t nr, arg1, arg2, arg3, arg4;
 };
 
+/* <<define the structure shared with the guest>> */
 struct lguest_data {
 	uint32_t irq_enabled;		/* guest: 0x200 or 0 */
 	uint32_t blocked_interrupts;	/* guest: bit n masks line n */
@@ -64,12 +66,14 @@ struct lguest_create {
 	uint32_t reserved;	/* 0 */
 };
 
+/* <<define the guest's registers for launchers>> */
 struct lguest_regs {
 	uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp;
 	uint32_t eip, eflags;
 	uint32_t cs, ss, ds, es, fs, gs;	/* selectors, low 16 bits */
 };
 
+/* <<define how a guest ended>> */
 #define LGUEST_EXIT_POWEROFF	1	/* the guest switched itself off */
 #define LGUEST_EXIT_RESTART	2	/* it wants to be started again */
 #define LGUEST_EXIT_KILLED	3	/* the host refused to go on */

@@ -63,7 +63,8 @@ static uint32_t random_number(void)
 	case 2:
 		return random32() % 24;
 	case 3:
-		return random32() % 8 ? LHCALL_SEND_INTERRUPTS : LHCALL_SHUTDOWN;
+		return random32() % 8 ? LHCALL_SEND_INTERRUPTS :
+					LHCALL_SHUTDOWN;
 	case 4:
 		return random32() % 8 ? LHCALL_FLUSH_ASYNC : LHCALL_LGUEST_INIT;
 	default:

@@ -209,9 +209,15 @@ static int other_process(void *argument)
 	struct lguest_regs regs = { .cs = GUEST_CS, .ss = GUEST_DS };
 	struct lguest_exit end;
 
-	return (ioctl(vm->fd, LGUEST_GET_REGS, &regs) == -1 && errno == EIO) |
-	       (ioctl(vm->fd, LGUEST_SET_REGS, &regs) == -1 && errno == EIO) << 1 |
-	       (ioctl(vm->fd, LGUEST_RUN, &end) == -1 && errno == EIO) << 2;
+	int refused = 0;
+
+	if (ioctl(vm->fd, LGUEST_GET_REGS, &regs) == -1 && errno == EIO)
+		refused |= 1;
+	if (ioctl(vm->fd, LGUEST_SET_REGS, &regs) == -1 && errno == EIO)
+		refused |= 2;
+	if (ioctl(vm->fd, LGUEST_RUN, &end) == -1 && errno == EIO)
+		refused |= 4;
+	return refused;
 }
 
 static void test_other_process(void)

@@ -116,7 +116,7 @@ static void test_killed(void)
 	   "a guest that the host kills");
 }
 
-/* --- restart ------------------------------------------------------------- */
+/* --- restart ----------------------------------------------------------- */
 
 static void copy(const char *from, const char *to)
 {
@@ -159,7 +159,7 @@ static void test_restart(void)
 	unlink(first);
 }
 
-/* --- who may ---------------------------------------------------------------- */
+/* --- who may ----------------------------------------------------------- */
 
 static void become_nobody(void)
 {
@@ -230,7 +230,7 @@ static void test_output(void)
 	   "last words that cannot be printed");
 }
 
-/* --- signals ----------------------------------------------------------------- */
+/* --- signals ----------------------------------------------------------- */
 
 static void test_signal(int signal)
 {

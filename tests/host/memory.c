@@ -205,8 +205,66 @@ static void test_dontneed(void)
 	ok(good_guest_runs(), "MADV_DONTNEED and munmap() of pinned pages");
 }
 
+/*
+ * The launcher has memory behind its guest's, and at the other end of what 32
+ * bits can name. None of it is the guest's.
+ */
+GUEST_CODE(beyond_code, GUEST_INIT
+	   "movl $0x12345678, " TEXT_OF(MEMORY) ";" GUEST_OFF);
+GUEST_CODE(init_beyond_code,
+	   "movl $1, %eax; movl $" TEXT_OF(MEMORY) " - 1387, %ebx; int $0x1f;"
+	   GUEST_OFF);
+GUEST_CODE(init_wrap_code,
+	   "movl $1, %eax; movl $0xfffffff0, %ebx; int $0x1f;" GUEST_OFF);
+GUEST_CODE(off_beyond_code, GUEST_INIT
+	   "movl $2, %eax; movl $" TEXT_OF(MEMORY) " - 127, %ebx;"
+	   "movl $1, %ecx; int $0x1f");
+GUEST_CODE(off_wrap_code, GUEST_INIT
+	   "movl $2, %eax; movl $0xfffffff0, %ebx;"
+	   "movl $1, %ecx; int $0x1f");
+
+#define FAR	(1UL << 32)
+
+static void try_far(const uint8_t *code, const uint8_t *code_end,
+		    const char *what)
+{
+	static const struct lguest_data data = { .syscall_vec = 0x80 };
+	uint8_t *region = mmap(NULL, FAR + 8192, PROT_NONE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			       -1, 0);
+	struct vm vm;
+	int error;
+
+	if (region == MAP_FAILED ||
+	    mprotect(region, MEMORY + 8192, PROT_READ | PROT_WRITE) ||
+	    mprotect(region + FAR - 4096, 8192, PROT_READ | PROT_WRITE))
+		bail_out("no room");
+	memcpy(region + MEMORY - 1387, &data, sizeof(data));
+	memcpy(region + FAR - 16, &data, sizeof(data));
+	vm = new_vm_in(region, MEMORY, code, code_end);
+	error = run(&vm, &end);
+	if (!ok(error == 0 && end.reason == LGUEST_EXIT_KILLED &&
+		clean(&end) && *(uint32_t *)(region + MEMORY) != 0x12345678,
+		"%s", what))
+		note("RUN: %s, reason %u: %.127s", strerror(error),
+		     end.reason, end.message);
+	close(vm.fd);
+	munmap(region, FAR + 8192);
+}
+
+static void test_far(void)
+{
+#define TRY(code, what)	try_far(code, code##_end, what)
+	TRY(beyond_code, "a page of the launcher behind the guest's memory");
+	TRY(init_beyond_code, "lguest_data one byte into it");
+	TRY(init_wrap_code, "lguest_data across 4 GB");
+	TRY(off_beyond_code, "last words one byte into it");
+	TRY(off_wrap_code, "last words across 4 GB");
+}
+
 int main(void)
 {
+	test_far();
 	test_holes();
 	test_no_code();
 	test_files();

@@ -50,7 +50,7 @@ static bool ended(const struct vm *vm, long result)
 	return false;
 }
 
-/* --- general registers and flags ---------------------------------------- */
+/* --- general registers and flags --------------------------------------- */
 
 struct registers {
 	uint64_t rbx, rbp, r8, r9, r10, r12, r13, r14, r15, rflags;
@@ -97,7 +97,7 @@ static void test_registers(void)
 	}
 }
 
-/* --- FS and GS ---------------------------------------------------------- */
+/* --- FS and GS --------------------------------------------------------- */
 
 static __thread volatile unsigned long thread_variable;
 
@@ -134,7 +134,7 @@ static void test_bases(void)
 	free_vm(&vm);
 }
 
-/* --- selectors ---------------------------------------------------------- */
+/* --- selectors --------------------------------------------------------- */
 
 struct selectors {
 	uint16_t ds, es, fs, gs;
@@ -274,7 +274,7 @@ static void test_removed_ldt(void)
 	ok(good_guest_runs(), "the local table is emptied meanwhile, 10 times");
 }
 
-/* --- floating point ------------------------------------------------------ */
+/* --- floating point ---------------------------------------------------- */
 
 #define AREA_SIZE	32768
 static uint8_t in_area[AREA_SIZE] __attribute__((aligned(64)));
@@ -375,7 +375,7 @@ static void test_avx(void)
 	free_vm(&vm);
 }
 
-/* --- protection keys ------------------------------------------------------ */
+/* --- protection keys --------------------------------------------------- */
 
 /* It locks all keys for itself, if it can, and with them the launcher's. */
 GUEST_CODE(pkru_code, "xorl %ecx, %ecx; xorl %edx, %edx; movl $-1, %eax;"
@@ -421,7 +421,7 @@ static void test_pkru(void)
 	}
 }
 
-/* --- ports ---------------------------------------------------------------- */
+/* --- ports ------------------------------------------------------------- */
 
 GUEST_CODE(port_code, "outb %al, $0x80;" GUEST_INIT GUEST_OFF);
 
@@ -444,7 +444,7 @@ static void test_ports(void)
 	free_vm(&vm);
 }
 
-/* --- ways into the kernel -------------------------------------------------- */
+/* --- ways into the kernel ---------------------------------------------- */
 
 /*
  * A 32-bit program: it finds the kernel's entry in its auxiliary vector

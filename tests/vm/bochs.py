@@ -10,7 +10,6 @@ import os
 import pty
 import shutil
 import subprocess
-import threading
 import time
 
 from vm import VM, VMError, die_with_parent, initramfs, read, timeout
@@ -108,8 +107,7 @@ class Bochs(VM):
         except FileNotFoundError:
             raise VMError('no bochs: run `make check-bochs`') from None
         os.close(inner)
-        self.thread = threading.Thread(target=self.reader, daemon=True)
-        self.thread.start()
+        self.follow()
 
     def reader(self):
         """Nobody looks at the screen."""

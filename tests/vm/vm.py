@@ -195,7 +195,7 @@ class VM:
         self.status = None
         self.echo = None                # called with every piece of output
         self.allow = None               # a pattern: complaints we expect
-        self.dir = self.log = self.thread = None
+        self.dir = self.log = self.thread = self.watchdog = None
         self.deadline = None
 
     def describe(self):
@@ -250,8 +250,16 @@ class VM:
         except FileNotFoundError:
             raise VMError('no qemu-system-x86_64: run `make deps`') from None
         if not interactive:
-            self.thread = threading.Thread(target=self.reader, daemon=True)
-            self.thread.start()
+            self.follow()
+
+    def follow(self):
+        """Collect what the job says, and let nobody wait for ever."""
+        self.thread = threading.Thread(target=self.reader, daemon=True)
+        self.thread.start()
+        self.watchdog = threading.Timer(
+            self.deadline - time.monotonic() + 5, self.qemu.kill)
+        self.watchdog.daemon = True
+        self.watchdog.start()
 
     def reader(self):
         """Collect the job's output as it comes."""
@@ -317,6 +325,7 @@ class VM:
             self.qemu.kill()
         self.qemu.wait()
         if self.thread:
+            self.watchdog.cancel()
             self.thread.join()
             self.errors = self.qemu.stderr.read().decode('utf-8', 'replace')
         if os.path.exists(self.log):
