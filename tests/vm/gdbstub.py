@@ -65,8 +65,11 @@ class Qmp:
         self.command('qmp_capabilities')
 
     def command(self, name, **arguments):
-        json.dump({'execute': name, 'arguments': arguments}, self.file)
-        self.file.flush()
+        try:
+            json.dump({'execute': name, 'arguments': arguments}, self.file)
+            self.file.flush()
+        except OSError:
+            raise VMError('QEMU is gone') from None
         while True:
             line = self.file.readline()
             if not line:
@@ -122,13 +125,21 @@ class Gdb:
         except socket.timeout:
             raise VMError('the gdb stub said nothing for %g s' % limit
                           ) from None
+        except OSError:
+            piece = b''
         if not piece:
             raise VMError('QEMU is gone')
         self.buffer += piece
 
+    def put(self, data):
+        try:
+            self.sock.sendall(data)
+        except OSError:
+            raise VMError('QEMU is gone') from None
+
     def send(self, text):
         data = text.encode('latin-1')
-        self.sock.sendall(b'$%s#%02x' % (data, sum(data) & 255))
+        self.put(b'$%s#%02x' % (data, sum(data) & 255))
 
     def receive(self, limit=60):
         """The next packet from the stub, and our receipt for it."""
@@ -136,7 +147,7 @@ class Gdb:
             match = re.search(rb'\$([^#]*)#..', self.buffer, re.DOTALL)
             if match:
                 self.buffer = self.buffer[match.end():]
-                self.sock.sendall(b'+')
+                self.put(b'+')
                 return self.expand(match.group(1))
             self.read(limit)
 
@@ -248,7 +259,7 @@ class Gdb:
 
     def interrupt(self):
         """Stop a running machine."""
-        self.sock.sendall(b'\x03')
+        self.put(b'\x03')
         return self.wait()
 
     def detach(self):
