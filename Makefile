@@ -59,6 +59,7 @@ SHELL	:= /bin/sh
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 .DEFAULT_GOAL := all
 
 TOP	:= $(CURDIR)
@@ -69,7 +70,7 @@ PYTHON	:= /usr/bin/python3
 ##@ To see it work
 
 .PHONY: all
-all: deps-build deps-book module launcher guests html ## tangle, build module, launcher, guests and book (the default)
+all: deps-book module launcher guests html ## tangle, build module, launcher, guests and book (the default)
 
 .PHONY: run
 run: deps-run module launcher guests ## boot a Debian kernel in QEMU, run one guest in it, show what it says
@@ -80,29 +81,29 @@ shell: deps-run module launcher guests tests ## the same machine, with a shell i
 	@tests/vm/vm.py shell
 
 .PHONY: html
-html: tangle ## weave the book: build/html/index.html
+html: deps-book tangle ## weave the book: build/html/index.html
 	@Documentation/weave $(NW) build/html
 
 ##@ To guard it
 
 .PHONY: check
-check: deps-build deps-book deps-run deps-check module launcher guests tests ## everything that guards the tree; T=pattern runs some of it
+check: deps-book deps-run deps-check module launcher guests tests ## everything that guards the tree; T=pattern runs some of it
 	@tests/check
 
 .PHONY: check-kernels
-check-kernels: deps-build deps-run deps-kernels launcher guests tests ## the tests on 6.1-cloud, 6.12 and 6.12-cloud
+check-kernels: deps-run deps-kernels launcher guests tests ## the tests on 6.1-cloud, 6.12 and 6.12-cloud
 	@tests/check kernels
 
 .PHONY: check-bochs
-check-bochs: deps-build deps-run deps-bochs module launcher guests tests ## the tests under Bochs, which is strict, and slow
+check-bochs: deps-run deps-bochs module launcher guests tests ## the tests under Bochs, which is strict, and slow
 	@tests/check bochs
 
 .PHONY: lint
-lint: deps-check tangle ## style: the book's rules, checkpatch, sparse, scripts
-	@tests/check-lint
+lint: deps-book deps-check tangle ## style: the book's rules, checkpatch, sparse, scripts
+	@tests/check lint
 
 .PHONY: sync
-sync: ## are the tangled files what lguest.nw says?
+sync: deps-build ## are the tangled files what lguest.nw says?
 	@for root in $(ROOTS); do \
 		Documentation/tangle $$root $(NW) | cmp -s - $$root || { \
 			echo "$$root is not what $(NW) says: run make" >&2; \
@@ -115,7 +116,7 @@ sync: ## are the tangled files what lguest.nw says?
 # What we last wrote is kept in build/tangled.  A file that is neither that,
 # nor git's, nor what is about to be written, was edited by hand: keep it.
 .PHONY: tangle
-tangle: ## write lguest.c, switcher.S and examples/lguest.h from lguest.nw
+tangle: deps-build ## write lguest.c, switcher.S and examples/lguest.h from lguest.nw
 	@set -e; for root in $(ROOTS); do \
 		last=build/tangled/$$root; new=$$last.new; \
 		mkdir -p $$(dirname $$last); \
@@ -160,7 +161,7 @@ define module
 endef
 
 .PHONY: module
-module: tangle ## build/RELEASE/lguest.ko, for KERNEL=
+module: deps-build tangle ## build/RELEASE/lguest.ko, for KERNEL=
 	$(call module,$(KERNEL))
 
 # User space and guests.  Everything is small: one compiler run each.
@@ -182,11 +183,11 @@ GTESTS	 := $(patsubst tests/guest/%.c,build/tests/guest/%,$(wildcard tests/guest
 HTESTS	 := $(patsubst tests/host/%.c,build/tests/host/%,$(wildcard tests/host/*.c))
 
 .PHONY: launcher
-launcher: tangle build/lguest ## build/lguest, which starts guests
+launcher: deps-build tangle build/lguest ## build/lguest, which starts guests
 .PHONY: guests
-guests: tangle $(GUESTS) ## build/guests/*, from examples/guests
+guests: deps-build tangle $(GUESTS) ## build/guests/*, from examples/guests
 .PHONY: tests
-tests: tangle $(GTESTS) $(HTESTS) ## build/tests/*, guests and programs that test
+tests: deps-build tangle $(GTESTS) $(HTESTS) ## build/tests/*, guests and programs that test
 
 # The files that tangle writes, for make to compare times with.
 examples/lguest.h: | tangle ;
@@ -212,7 +213,7 @@ build/tests/host/%: tests/host/%.c $(wildcard tests/host/*.h) examples/lguest.h 
 ##@ On this very machine, for the brave
 
 .PHONY: load
-load: deps-build tangle ## build the module for the running kernel, and load it
+load: tangle ## build the module for the running kernel, and load it
 	$(call module,running)
 	@echo "Loading build/$$(uname -r)/lguest.ko into the kernel of THIS machine."
 	@echo "A fault in it stops the machine; its guests are not contained against"
@@ -228,17 +229,17 @@ unload: ## remove the module from the running kernel
 # What each thing needs.  Nothing is installed that is already there.
 DEPS_build	:= gcc libc6-dev binutils make noweb python3 libelf1 libssl3 \
 		   linux-headers-amd64
-DEPS_run	:= qemu-system-x86 busybox-static kmod xz-utils
-DEPS_book	:= pandoc python3-pygments graphviz universal-ctags tidy
-DEPS_check	:= sparse perl shellcheck binutils
-DEPS_kernels	:= linux-headers-cloud-amd64
-DEPS_bochs	:= bochs bochsbios vgabios bochs-term isolinux syslinux-common \
-		   xorriso bsdutils
+DEPS_run	:= $(DEPS_build) qemu-system-x86 busybox-static xz-utils
+DEPS_book	:= $(DEPS_build) pandoc python3-pygments graphviz universal-ctags
+DEPS_check	:= $(DEPS_build) tidy sparse perl shellcheck git
+DEPS_kernels	:= $(DEPS_build) linux-headers-cloud-amd64
+DEPS_bochs	:= $(DEPS_build) bochs bochs-term bochsbios isolinux \
+		   syslinux-common xorriso
 
 define deps
 	@missing=; for package in $1; do \
 		case "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" in \
-		*installed*) ;; *) missing="$$missing $$package" ;; esac; \
+		installed*) ;; *) missing="$$missing $$package" ;; esac; \
 	done; \
 	[ -n "$$missing" ] || exit 0; \
 	if [ "$$(id -u)" != 0 ]; then \
@@ -246,14 +247,15 @@ define deps
 		echo "    apt-get install -y --no-install-recommends$$missing"; \
 		exit 1; \
 	fi >&2; \
-	echo "installing$$missing" >&2; export DEBIAN_FRONTEND=noninteractive; \
+	echo "installing$$missing" >&2; mkdir -p build; \
+	export DEBIAN_FRONTEND=noninteractive; \
 	apt-get -qq update && \
 	apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 \
-		install $$missing >build-deps.log
+		install $$missing >build/deps.log || { cat build/deps.log; exit 1; } >&2
 endef
 
 .PHONY: deps deps-build deps-run deps-book deps-check deps-kernels deps-bochs
-deps: deps-build deps-run deps-book deps-check ## install what is missing (Debian packages, as root)
+deps: deps-run deps-book deps-check ## install what is missing (Debian packages, as root)
 deps-build deps-run deps-book deps-check deps-kernels deps-bochs: deps-%:
 	$(call deps,$(DEPS_$*))
 

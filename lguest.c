@@ -923,6 +923,7 @@ static void first_state(struct lguest *lg, u32 entry)
 	cross->frame.ds = LGUEST_KERNEL_DS;
 	cross->frame.es = LGUEST_KERNEL_DS;
 	cross->frame.eip = entry;
+	cross->frame.eflags = X86_EFLAGS_FIXED | X86_EFLAGS_IF;
 }
 
 /* <<free a guest>> */

@@ -23,7 +23,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 from gdbstub import Gdb, Qmp, SYMBOLS_JOB, symbols  # noqa: E402
-from vm import BUILD, VM, VMError  # noqa: E402
+from vm import BUILD, VM, VMError, module  # noqa: E402
 
 LIMIT = float(os.environ.get('CASE_TIMEOUT') or 300)
 NMI, MCE, HYPERCALL = 2, 18, 0x1f
@@ -56,16 +56,16 @@ class Code:
     switch_to_guest."""
 
     def __init__(self, release):
-        module = '%s/%s/lguest.ko' % (BUILD, release)
+        path = module(release)
         text = self.tool('objdump', '-d', '--no-show-raw-insn',
-                         '--disassemble=switch_to_guest', module)
+                         '--disassemble=switch_to_guest', path)
         found = [(int(a, 16), t) for a, t in re.findall(
             r'^ *([0-9a-f]+):\t(.*)', text, re.MULTILINE)]
         start = found[0][0]
         self.list = [(a - start, t.strip()) for a, t in found]
         self.label = {name: int(value, 16) - start for value, name in
                       re.findall(r'^([0-9a-f]+) [tT] (\w+)$',
-                                 self.tool('nm', module), re.MULTILINE)}
+                                 self.tool('nm', path), re.MULTILINE)}
         lidt = [o for o, t in self.list if t.startswith('lidt')]
         # Our IDT is loaded from behind the first lidt to the second.
         self.ours = range(self.label['entering'], lidt[1] + 1)

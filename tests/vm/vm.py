@@ -102,6 +102,12 @@ def kernel(what, name):
     return done.stdout.strip()
 
 
+def module(release):
+    """The module for a kernel: make's, or another one to be tried."""
+    return os.environ.get('LGUEST_MODULE') or os.path.join(
+        BUILD, release, 'lguest.ko')
+
+
 def cpio(files):
     """An archive in cpio's `newc` format, the same bytes every time.
 
@@ -156,7 +162,7 @@ def initramfs(release, job, extra=None, tty='/dev/ttyS1', interactive=False):
         'etc/passwd': b'root::0:0:root:/root:/bin/sh\n'
                       b'nobody::65534:65534:nobody:/tmp:/bin/sh\n',
         'etc/group': b'root:x:0:\nnogroup:x:65534:\n',
-        'lguest.ko': read(os.path.join(BUILD, release, 'lguest.ko')),
+        'lguest.ko': read(module(release)),
         'dev': None, 'proc': None, 'sys': None, 'tmp': None, 'sbin': None,
     }
     for name in ('lguest',):
