@@ -342,7 +342,7 @@ static bool write_guest(struct lguest *lg, u32 gpa, const void *from, u32 len)
 	read_guest(lg, to, DATA_FIELD(gpa, field), sizeof(*(to)))
 #define set_data(lg, gpa, field, value) \
 	write_guest(lg, DATA_FIELD(gpa, field), \
-		    &(typeof_member(struct lguest_data, field)){ value }, \
+		    &(typeof_member(struct lguest_data, field)) { value }, \
 		    sizeof_field(struct lguest_data, field))
 
 /* <<walk the page tables>> */
