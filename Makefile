@@ -51,7 +51,7 @@ run shell check check-bochs check-kernels: export SMP := $(SMP)
 run shell check check-bochs check-kernels: export KERNEL := $(KERNEL)
 run shell check check-bochs check-kernels: export APPEND := $(APPEND)
 run shell check check-bochs check-kernels: export ACCEL := $(ACCEL)
-check check-bochs check-kernels: export T := $(T)
+check check-bochs check-kernels check-mutants: export T := $(T)
 
 # ---------------------------------------------------------------------------
 
@@ -97,6 +97,10 @@ check-kernels: deps-run deps-kernels launcher guests tests ## the tests on 6.1-c
 .PHONY: check-bochs
 check-bochs: deps-run deps-bochs module launcher guests tests ## the tests under Bochs, which is strict, and slow
 	@tests/check bochs
+
+.PHONY: check-mutants
+check-mutants: deps-build deps-run deps-check module launcher guests tests ## do the tests notice when a chunk is taken away?
+	@tests/check-mutants
 
 .PHONY: lint
 lint: deps-book deps-check tangle ## style: the book's rules, checkpatch, sparse, scripts

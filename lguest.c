@@ -71,8 +71,8 @@ struct lguest_data {
 	struct lguest_call hcalls[LHCALL_RING_SIZE];
 	uint32_t reserve_mem;		/* host: bytes at the top; 0 */
 	uint32_t tsc_khz;		/* host: 0 if the TSC is no clock */
-	uint32_t noirq_iret;		/* guest, read at INIT */
-	uint32_t kernel_address;	/* guest, read at INIT */
+	uint32_t noirq_iret;		/* guest; not read yet */
+	uint32_t kernel_address;	/* guest; not read yet */
 	uint32_t syscall_vec;		/* guest, read at INIT: 0x80 */
 };
 
@@ -127,6 +127,9 @@ struct lguest_exit {
 #define SWITCHER_CS_ENTRY	32
 #define SWITCHER_TSS_ENTRY	33	/* 16 bytes: and 34 */
 #define WORLD_GDT_ENTRIES	35
+#define DESC_TSS_BUSY		2	/* in the type of a TSS descriptor */
+#define HOST_TSS_TYPE		(offsetof(struct cross_page, bridge_descs) + \
+				 GDT_ENTRY_TSS * 8 + 5)
 
 /* <<define constants of the interrupt table>> */
 #define TRAP_STUB_SIZE	16
@@ -272,6 +275,8 @@ static void __used asm_offsets(void)
 	DEFINE(SWITCHER_CS, SWITCHER_CS_ENTRY * 8);
 	DEFINE(SWITCHER_TSS, SWITCHER_TSS_ENTRY * 8);
 	DEFINE(HOST_TSS, GDT_ENTRY_TSS * 8);
+	DEFINE(TSS_BUSY, DESC_TSS_BUSY);
+	DEFINE(CROSS_host_tss_type, HOST_TSS_TYPE);
 }
 #endif
 
@@ -336,6 +341,8 @@ static bool write_guest(struct lguest *lg, u32 gpa, const void *from, u32 len)
 }
 
 /* <<access fields of lguest_data>> */
+static_assert(sizeof(struct lguest_data) == 1388);
+
 #define DATA_FIELD(gpa, field) \
 	((gpa) + (u32)offsetof(struct lguest_data, field))
 #define get_data(lg, gpa, field, to) \
@@ -537,23 +544,13 @@ static void rejoin_host(struct host_state *host)
 	}
 }
 
-/* <<choose the guest's CR4>> */
-static unsigned long guest_cr4(unsigned long host_cr4)
-{
-	unsigned long cr4 = host_cr4 & CR4_KEPT;
-
-	if (boot_cpu_has(X86_FEATURE_UMIP))
-		cr4 |= X86_CR4_UMIP;
-	return cr4;
-}
-
 /* <<write down what the switcher must restore>> */
 static void fill_cross_page(struct cross_page *cross)
 {
 	rdmsrl(MSR_GS_BASE, cross->host_gs_base);
 	store_idt(&cross->host_idt);
 	cross->host_cr4 = __read_cr4();
-	cross->guest_cr4 = guest_cr4(cross->host_cr4);
+	cross->guest_cr4 = cross->host_cr4 & CR4_KEPT;
 	cross->host_cr3 = __read_cr3();
 	if (cross->host_cr4 & X86_CR4_PCIDE)
 		cross->host_cr3 |= X86_CR3_PCID_NOFLUSH;
@@ -564,10 +561,8 @@ static void fill_cross_page(struct cross_page *cross)
 static void build_bridge(struct cross_page *cross, struct desc_ptr *gdt)
 {
 	struct desc_struct *host = (struct desc_struct *)gdt->address;
-	ldt_desc *tss = (ldt_desc *)&cross->bridge_descs[GDT_ENTRY_TSS];
 
 	memcpy(cross->bridge_descs, host, GDT_SIZE);
-	tss->type = DESC_TSS;
 	cross->bridge_descs[SWITCHER_CS_ENTRY] = host[GDT_ENTRY_KERNEL_CS];
 	cross->guest_descs[SWITCHER_CS_ENTRY] = host[GDT_ENTRY_KERNEL_CS];
 	set_tssldt_descriptor(&cross->guest_descs[SWITCHER_TSS_ENTRY],
@@ -843,17 +838,18 @@ static int handle_exit(struct lguest *lg)
 	struct cross_page *cross = lg->cross;
 	u32 faults = cross->caught & ~HOST_VECTORS;
 
-	switch (cross->frame.vector) {
-	case NO_VECTOR:
-		if (faults)
-			switch_fault(lg, faults);
+	if (faults) {
+		switch_fault(lg, faults);
 		return 0;
+	}
+	switch (cross->frame.vector) {
 	case X86_TRAP_PF:
 		return page_fault(lg);
 	case LGUEST_TRAP_ENTRY:
 		hypercall(lg);
 		return 0;
 	/* <<ignore what was the host's>> */
+	case NO_VECTOR:
 	case X86_TRAP_NMI:
 	case X86_TRAP_MC:
 	case FIRST_EXTERNAL_VECTOR ... IDT_ENTRIES - 1:

@@ -169,6 +169,7 @@ switch_to_host:
 
 /* <<restore the host's descriptor tables>> */
 	lgdt	CROSS_bridge_gdt(%rdi)
+	andb	$~TSS_BUSY, CROSS_host_tss_type(%rdi)
 	movl	$HOST_TSS, %eax
 	ltr	%ax
 	movl	$__KERNEL_DS, %eax

@@ -51,8 +51,8 @@ struct lguest_data {
 	struct lguest_call hcalls[LHCALL_RING_SIZE];
 	uint32_t reserve_mem;		/* host: bytes at the top; 0 */
 	uint32_t tsc_khz;		/* host: 0 if the TSC is no clock */
-	uint32_t noirq_iret;		/* guest, read at INIT */
-	uint32_t kernel_address;	/* guest, read at INIT */
+	uint32_t noirq_iret;		/* guest; not read yet */
+	uint32_t kernel_address;	/* guest; not read yet */
 	uint32_t syscall_vec;		/* guest, read at INIT: 0x80 */
 };
 

@@ -471,6 +471,8 @@ def main(args):
     if len(args) != 1 or args[0] not in actions:
         print(__doc__, file=sys.stderr)
         return 2
+    # To be ended politely is like ctrl-C: leave nothing behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return actions[args[0]]()
     except VMError as error:

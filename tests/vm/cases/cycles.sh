@@ -11,5 +11,5 @@ cycles()
 
 rmmod lguest
 cycles 20			# what the kernel sets aside once and keeps
-same_memory 300 cycles 100
+same_memory 150 cycles 100
 insmod /lguest.ko

@@ -5,4 +5,4 @@ many()
 }
 
 many
-same_memory 200 many
+same_memory 120 many

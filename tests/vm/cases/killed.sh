@@ -15,4 +15,4 @@ die()
 }
 
 die 5
-same_memory 200 die 20
+same_memory 120 die 20

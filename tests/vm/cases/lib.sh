@@ -46,17 +46,19 @@ hello()
 	grep -q 'Hello' /tmp/hello || fail "hello: $(cat /tmp/hello)"
 }
 
-# What the kernel has handed out, in kB, by kind; free memory comes first.
+# What the kernel has handed out, in kB, by kind; free memory comes first, with
+# the free pages that each processor keeps at hand (MemFree leaves them out).
 memory()
 {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
-	awk '$1 == "MemFree:" { free = $2 }
+	awk '$1 == "count:" { free += 4 * $2 }
+	     $1 == "MemFree:" { free += $2 }
 	     $1 == "Slab:" || $1 == "PageTables:" || $1 == "Percpu:" ||
 	     $1 == "KernelStack:" || $1 == "VmallocUsed:" ||
 	     $1 == "AnonPages:" || $1 == "Unevictable:" ||
 	     $1 == "Mlocked:" { kinds = kinds " " $1 $2 }
-	     END { print free kinds }' /proc/meminfo
+	     END { print free kinds }' /proc/zoneinfo /proc/meminfo
 }
 
 # same_memory LIMIT COMMAND...: run it; free memory comes back, but for LIMIT

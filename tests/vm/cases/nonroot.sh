@@ -10,6 +10,7 @@ user 'lguest /guests/hello'
 [ $status = 1 ] || fail "without permission: status $status, expected 1"
 grep -qi 'permission' /tmp/user || fail 'no word of the permission'
 
+trap "chmod 600 /dev/lguest" EXIT
 chmod 666 /dev/lguest
 user 'ulimit -l 8; lguest /guests/hello'
 [ $status = 1 ] || fail "2 pages to pin: status $status, expected 1"
@@ -18,5 +19,4 @@ grep -qiE 'memory|RLIMIT_MEMLOCK' /tmp/user || fail 'no word of the limit'
 user 'ulimit -l 4096; lguest /guests/hello'
 [ $status = 0 ] || fail "4 MB to pin: status $status, expected 0"
 grep -q Hello /tmp/user || fail 'no greeting'
-chmod 600 /dev/lguest
 users_are 0
