@@ -237,7 +237,7 @@ DEPS_run	:= $(DEPS_build) qemu-system-x86 busybox-static xz-utils
 DEPS_book	:= $(DEPS_build) pandoc python3-pygments graphviz universal-ctags
 DEPS_check	:= $(DEPS_build) tidy sparse perl shellcheck git
 DEPS_kernels	:= $(DEPS_build) linux-headers-cloud-amd64
-DEPS_bochs	:= $(DEPS_build) bochs bochs-term bochsbios isolinux \
+DEPS_bochs	:= $(DEPS_build) bochs bochs-term bochsbios vgabios isolinux \
 		   syslinux-common xorriso
 
 define deps

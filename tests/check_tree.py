@@ -118,13 +118,22 @@ def sparse():
     need('CHECK' in out, 'sparse did not run:\n' + out)
 
 
+def every_file():
+    """All of the tree but what was built; it may be no clone."""
+    for where, inside, files in os.walk('.'):
+        inside[:] = sorted(d for d in inside
+                           if d not in ('.git', '__pycache__') and
+                           os.path.join(where, d) != './build')
+        for name in sorted(files):
+            path = os.path.normpath(os.path.join(where, name))
+            if not os.path.islink(path):
+                yield path
+
+
 def scripts(kind):
     """Our scripts, by the program named in their first lines."""
     found = []
-    for path in run('git', 'ls-files', '--cached', '--others',
-                    '--exclude-standard').split('\n'):
-        if not os.path.isfile(path) or os.path.islink(path):
-            continue
+    for path in every_file():
         with open(path, 'rb') as file:
             first = file.readline().decode('utf-8', 'replace')
         if path.endswith({'python': '.py', 'sh': '.sh'}[kind]) or (
@@ -159,10 +168,13 @@ def shell():
 
 
 def names():
-    """Nothing under the tree names a host of a package archive."""
-    out = run('git', 'grep', '-nIE', '--untracked',
-              r'(deb|ftp|security|snapshot)\.debian\.' + 'org', status=None)
-    need(not out.strip(), out)
+    """Nothing in the tree names a host of a package archive."""
+    host = re.compile(r'(deb|ftp|security|snapshot)\.debian\.' + 'org')
+    for path in every_file():
+        with open(path, errors='replace') as file:
+            for number, line in enumerate(file, 1):
+                need(not host.search(line), '%s:%d: %s'
+                     % (path, number, line.strip()))
 
 
 def lint(report):
