@@ -288,7 +288,7 @@ static void end_guest(struct lguest *lg, u32 reason, const char *text)
 		return;
 	lg->end.reason = reason;
 	strscpy(lg->end.message, text, sizeof(lg->end.message));
-	pr_info_ratelimited("%s[%d]: guest ended (%u): %s\n", current->comm,
+	pr_info_ratelimited("the guest of process %d ended (%u): %s\n",
 			    task_pid_nr(current), reason, text);
 }
 
@@ -866,13 +866,18 @@ static long run_guest(struct lguest *lg, struct lguest_exit __user *end)
 	int err;
 
 	while (!lg->end.reason) {
+		/* <<let the host have its way with us>> */
+		if (test_thread_flag(TIF_NOTIFY_RESUME))
+			set_thread_flag(TIF_SIGPENDING);
 		if (signal_pending(current))
 			return -ERESTARTNOHAND;
+		if (need_resched())
+			schedule();
+		cond_resched_tasks_rcu_qs();
 		enter_guest(lg);
 		err = handle_exit(lg);
 		if (err)
 			return err;
-		cond_resched();
 	}
 	return copy_to_user(end, &lg->end, sizeof(*end)) ? -EFAULT : 0;
 }
@@ -1039,7 +1044,7 @@ static long lguest_ioctl(struct file *file, unsigned int cmd,
 	long ret;
 
 	if (mutex_lock_interruptible(&lg->lock))
-		return -EINTR;
+		return -ERESTARTSYS;
 	ret = call_guest(lg, cmd, (void __user *)arg);
 	mutex_unlock(&lg->lock);
 	return ret;
