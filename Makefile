@@ -91,7 +91,7 @@ check: deps-book deps-run deps-check module launcher guests tests ## everything 
 	@tests/check
 
 .PHONY: check-kernels
-check-kernels: deps-run deps-kernels launcher guests tests ## the tests on 6.1-cloud, 6.12 and 6.12-cloud
+check-kernels: deps-run deps-kernels launcher guests tests ## the tests on 6.1-cloud and 6.12
 	@tests/check kernels
 
 .PHONY: check-bochs
@@ -284,7 +284,7 @@ help: ## this list
 #:   GUEST=hello    a name from examples/guests, or the path of any ELF
 #:   LGUEST=        options for the launcher; files named in them (--x=FILE) travel
 #:   ARGS=          the guest's own command line
-#:   KERNEL=6.1     the machine's kernel: 6.1, 6.1-cloud, 6.12, 6.12-cloud
+#:   KERNEL=6.1     the machine's kernel: 6.1, 6.1-cloud, 6.12
 #:   MEM=512        its memory, in MB
 #:   CPU=max        its processor, as QEMU calls it
 #:   SMP=1          how many of them

@@ -328,7 +328,7 @@ def qemu(report):
 
 
 def kernels(report):
-    for kernel in ('6.1-cloud', '6.12', '6.12-cloud'):
+    for kernel in ('6.1-cloud', '6.12'):
         on_kernel(report, kernel, kernel + ' ')
 
 

@@ -6,7 +6,7 @@ usage: kernel.py release NAME     the release, e.g. 6.1.0-56-amd64
        kernel.py image NAME       the vmlinuz to boot
        kernel.py checkpatch       the directory with checkpatch.pl
 
-NAME is 6.1, 6.1-cloud, 6.12, 6.12-cloud, or `running`, the kernel of this
+NAME is 6.1, 6.1-cloud, 6.12, or `running`, the kernel of this
 machine.  What is fetched comes from the package archive that this machine is
 configured for, and goes under build/vm/kernels; nothing is installed.  The
 release that a name stands for is looked up once and then kept, so headers and
@@ -28,7 +28,6 @@ NAMES = {
     '6.1': ('', 'linux-headers-amd64'),
     '6.1-cloud': ('', 'linux-headers-cloud-amd64'),
     '6.12': ('backports', 'linux-headers-amd64'),
-    '6.12-cloud': ('backports', 'linux-headers-cloud-amd64'),
 }
 
 
