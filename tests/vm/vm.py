@@ -47,7 +47,7 @@ COMPLAINTS = re.compile(r'''
   | Clocksource\ .*\ skewed
 ''', re.VERBOSE)
 # A guest's last words, which are its own.
-HARMLESS = re.compile(r'lguest: \S+\[\d+\]: guest ended')
+HARMLESS = re.compile(r'lguest: the guest of process \d+ ended')
 TAINT_OURS = 1 << 12 | 1 << 13          # out of tree, not signed
 
 INIT = r'''#!/bin/busybox sh
