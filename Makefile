@@ -122,7 +122,7 @@ sync: deps-build ## are the tangled files what lguest.nw says?
 .PHONY: tangle
 tangle: deps-build ## write lguest.c, switcher.S and examples/lguest.h from lguest.nw
 	@set -e; for root in $(ROOTS); do \
-		last=build/tangled/$$root; new=$$last.new; \
+		last=build/tangled/$$root; new=$$last.$$$$; \
 		mkdir -p $$(dirname $$last); \
 		Documentation/tangle $$root $(NW) >$$new; \
 		if [ -e $$root ] && ! cmp -s $$root $$new && \

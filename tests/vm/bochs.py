@@ -23,8 +23,9 @@ MACHINES = [
 
 # What takes long and shows nothing that QEMU, which has two processors and is
 # twenty times faster, does not show as well.
-ELSEWHERE = (r'host/(races|signals|manyguests|memory|memlock|roundtrips)\b|'
-             r'guest/registers|vm/(cycles|killed|hypercalls|four|patching)\b')
+ELSEWHERE = (r'host/(limits|races|signals|manyguests|memory|memlock|'
+             r'roundtrips)\b|guest/registers|'
+             r'vm/(cycles|killed|hypercalls|four|patching)\b')
 
 CONFIG = '''\
 config_interface: textconfig
