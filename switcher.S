@@ -16,12 +16,6 @@
 #include <asm/trapnr.h>
 #include "offsets.h"
 
-/* <<list the vectors that bring an error code>> */
-#define ERROR_CODES \
-	(1 << X86_TRAP_DF | 1 << X86_TRAP_TS | 1 << X86_TRAP_NP | \
-	 1 << X86_TRAP_SS | 1 << X86_TRAP_GP | 1 << X86_TRAP_PF | \
-	 1 << X86_TRAP_AC | 1 << X86_TRAP_CP | 1 << X86_TRAP_VC | 1 << 30)
-
 	.text
 	.balign 64
 SYM_FUNC_START(switch_to_guest)
@@ -112,11 +106,6 @@ SYM_INNER_LABEL(trap_stubs, SYM_L_GLOBAL)
 	.rept	256
 	.balign	16
 	ENDBR
-	.if	vector > 31
-	pushq	$0
-	.elseif	!((ERROR_CODES >> vector) & 1)
-	pushq	$0
-	.endif
 	pushq	$vector
 	jmp	trap_common
 	vector = vector + 1
@@ -130,8 +119,15 @@ trap_common:
 /* <<clear the flags that the host minds>> */
 	cld
 	ASM_CLAC
-	testb	$SEGMENT_RPL_MASK, 24(%rsp)
-	jz	trap_in_switch
+
+/* <<fill in a missing error code>> */
+	testb	$8, %spl
+	jnz	1f
+	pushq	(%rsp)
+	movq	$NO_ERROR, 8(%rsp)
+1:
+	cmpl	$0, 20(%rsp)
+	jne	trap_in_switch
 
 /* <<save the guest's registers>> */
 	pushq	%rax

@@ -21,9 +21,24 @@
 #define LHCALL_FLUSH_ASYNC	0	/* - */
 #define LHCALL_LGUEST_INIT	1	/* address of struct lguest_data */
 #define LHCALL_SHUTDOWN		2	/* address of 128 bytes, how */
+#define LHCALL_NEW_PGTABLE	4	/* address of page directory */
+#define LHCALL_FLUSH_TLB	5	/* 0: user part, else everything */
+#define LHCALL_LOAD_IDT_ENTRY	6	/* vector, low word, high word */
+#define LHCALL_SET_STACK	7	/* ss, esp, pages: 0 to 2 */
+#define LHCALL_SET_CLOCKEVENT	9	/* nanoseconds from now; 0: never */
+#define LHCALL_HALT		10	/* - */
+#define LHCALL_LOAD_TLS		16	/* address of three descriptors */
 #define LHCALL_LOAD_GDT_ENTRY	18	/* index, low word, high word */
 #define LHCALL_SEND_INTERRUPTS	19	/* - */
 
+/* <<define what else a guest must know>> */
+#define LGUEST_LINES		32	/* line n is vector 32 + n */
+/* <<define what else a guest must know>> */
+#define LGUEST_TLS_FIRST	6	/* LOAD_TLS fills entries 6 to 8 */
+#define LGUEST_TLS_ENTRIES	3
+
+/* <<define what else a guest must know>> */
+#define LGUEST_STACK_PAGES	2	/* at most, in SET_STACK */
 /* <<define what else a guest must know>> */
 #define LGUEST_SHUTDOWN_POWEROFF	1
 #define LGUEST_SHUTDOWN_RESTART		2
@@ -45,13 +60,13 @@ struct lguest_data {
 	uint32_t irq_enabled;		/* guest: 0x200 or 0 */
 	uint32_t blocked_interrupts;	/* guest: bit n masks line n */
 	uint32_t cr2;			/* host: address of last page fault */
-	uint32_t time_sec, time_nsec;	/* host: time of day at INIT */
+	uint32_t time_sec, time_nsec;	/* host: time of day */
 	uint32_t irq_pending;		/* host: 0x200 or 0 */
 	uint8_t  hcall_status[LHCALL_RING_SIZE];	/* 0xff: free */
 	struct lguest_call hcalls[LHCALL_RING_SIZE];
 	uint32_t reserve_mem;		/* host: bytes at the top; 0 */
 	uint32_t tsc_khz;		/* host: 0 if the TSC is no clock */
-	uint32_t noirq_iret;		/* guest; not read yet */
+	uint32_t noirq_iret;		/* guest, read at INIT: its iret */
 	uint32_t kernel_address;	/* guest; not read yet */
 	uint32_t syscall_vec;		/* guest, read at INIT: 0x80 */
 };
@@ -73,13 +88,18 @@ struct lguest_regs {
 	uint32_t cs, ss, ds, es, fs, gs;	/* selectors, low 16 bits */
 };
 
-/* <<define how a guest ended>> */
+/* <<define why a guest came back>> */
 #define LGUEST_EXIT_POWEROFF	1	/* the guest switched itself off */
 #define LGUEST_EXIT_RESTART	2	/* it wants to be started again */
 #define LGUEST_EXIT_KILLED	3	/* the host refused to go on */
+#define LGUEST_EXIT_PRIVILEGED	4	/* can you do this instruction? */
+
+#define LGUEST_INSN_MAX		15	/* the longest instruction */
 
 struct lguest_exit {
 	uint32_t reason;			/* LGUEST_EXIT_... */
+	uint32_t insn_bytes;		/* in insn, if PRIVILEGED */
+	uint8_t insn[LGUEST_INSN_MAX + 1];	/* what is at eip */
 	char message[LGUEST_MESSAGE_SIZE];	/* printable, NUL at end */
 };
 
@@ -89,5 +109,7 @@ struct lguest_exit {
 #define LGUEST_GET_REGS	_IOR(0xbe, 1, struct lguest_regs)
 #define LGUEST_SET_REGS	_IOW(0xbe, 2, struct lguest_regs)
 #define LGUEST_RUN	_IOR(0xbe, 3, struct lguest_exit)
+#define LGUEST_IRQ	_IO(0xbe, 4)	/* the argument is the line */
+#define LGUEST_REFLECT	_IO(0xbe, 5)	/* no argument */
 
 #endif /* LGUEST_H */
