@@ -558,20 +558,27 @@ static int pin_page(struct lguest *lg, u32 gpa, struct page **page)
 	account_locked_vm(lg->mm, 1, false);
 	/* <<explain why the page could not be pinned>> */
 	if (got == -EFAULT) {
-		kill_guest(lg, "the launcher has no writable memory at 0x%08x", gpa);
+		kill_guest(lg, "the launcher has no writable memory at 0x%08x",
+			   gpa);
 		return 0;
 	}
 	return got < 0 ? got : -EAGAIN;
 }
 
 /* <<define the functions for guest tables>> */
+/* <<know whether an entry points at memory>> */
+static bool is_memory(struct lguest *lg, u32 entry)
+{
+	return guest_range(lg, entry & PAGE_MASK, PAGE_SIZE);
+}
+
 /* <<read an entry of the page directory>> */
 static bool read_pde(struct lguest *lg, u32 va, u32 *pde)
 {
 	if (!read_guest(lg, pde, lg->pgdir + (va >> 22) * 4, sizeof(*pde)))
 		return false;
 	if (!(*pde & _PAGE_PRESENT) ||
-	    (!(*pde & PDE_BAD) && guest_range(lg, *pde & PAGE_MASK, PAGE_SIZE)))
+	    (!(*pde & PDE_BAD) && is_memory(lg, *pde)))
 		return true;
 	kill_guest(lg, "bad page directory entry 0x%08x for 0x%08x",
 		   *pde, va);
@@ -587,7 +594,7 @@ static bool read_pte(struct lguest *lg, u32 va, struct guest_page *page)
 		return false;
 	page->entry = pte;
 	if (!(pte & _PAGE_PRESENT) ||
-	    (!(pte & _PAGE_PSE) && guest_range(lg, pte & PAGE_MASK, PAGE_SIZE)))
+	    (!(pte & _PAGE_PSE) && is_memory(lg, pte)))
 		return true;
 	kill_guest(lg, "bad page table entry 0x%08x for 0x%08x", pte, va);
 	return false;
@@ -879,7 +886,7 @@ static int page_fault(struct lguest *lg)
 {
 	struct cross_page *cross = lg->cross;
 	u32 access = cross->frame.error & (X86_PF_WRITE | X86_PF_USER);
-	struct guest_page page;
+	struct guest_page page = { .error = access };
 
 	if (cross->cr2 < SZ_4G &&
 	    walk_guest(lg, cross->cr2, access, &page))
@@ -1063,7 +1070,7 @@ static bool deliver_interrupt(struct lguest *lg)
 		lg->halted = false;
 		set_data(lg, lg->data, irq_enabled, X86_EFLAGS_IF);
 	}
-	/* <<hold the interrupt back if the guest says so>> */
+	/* <<hold the interrupt back if told to>> */
 	if (!get_data(lg, lg->data, irq_enabled, &enabled))
 		return false;
 	if (!(enabled & X86_EFLAGS_IF)) {
