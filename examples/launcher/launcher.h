@@ -39,6 +39,7 @@ extern bool verbose;
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void die(enum status status, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+void print_output(const char *text, size_t length);
 
 /* memory.c */
 void get_memory(struct guest *guest, unsigned long megabytes);
@@ -48,6 +49,10 @@ void load_kernel(struct guest *guest, const char *path);
 
 /* boot.c */
 void write_boot_params(struct guest *guest, char *const *args);
+
+/* io.c */
+struct lguest_regs;
+bool emulate(struct lguest_regs *regs, const uint8_t *insn, uint32_t bytes);
 
 /* run.c */
 struct lguest_exit;

@@ -47,6 +47,16 @@ _Noreturn void die(enum status status, const char *format, ...)
 	exit(status);
 }
 
+/*
+ * What the guest says, seen at once. If nobody can hear it, that is an error.
+ */
+void print_output(const char *text, size_t length)
+{
+	if (fwrite(text, 1, length, stdout) < length || fflush(stdout) == EOF)
+		die(STATUS_ERROR, "cannot write to standard output: %s",
+		    strerror(errno));
+}
+
 static const char usage[] =
 	"usage: lguest [-m MB] [-v] KERNEL [ARGS...]\n";
 
@@ -59,7 +69,7 @@ static const char help[] =
 	"      --help       print this text\n"
 	"      --version    print the version\n"
 	"\n"
-	"Its last words go to standard output, how it ended to standard\n"
+	"What it says goes to standard output, how it ended to standard\n"
 	"error. Exit status: 0 the guest powered itself off, 1 the launcher\n"
 	"or the host failed, 2 wrong usage, 3 the host killed the guest,\n"
 	"4 KERNEL cannot be used.\n";
@@ -130,12 +140,10 @@ static unsigned long parse_options(int argc, char **argv)
 	return megabytes;
 }
 
-/* The guest's last words. If nobody can hear them, that is an error. */
 static void print_last_words(const char *message)
 {
-	if (puts(message) == EOF || fflush(stdout) == EOF)
-		die(STATUS_ERROR, "cannot write to standard output: %s",
-		    strerror(errno));
+	print_output(message, strlen(message));
+	print_output("\n", 1);
 }
 
 /*

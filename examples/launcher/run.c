@@ -63,12 +63,27 @@ static _Noreturn void out_of_memory(void)
 	    (unsigned long)limit.rlim_cur / 1024);
 }
 
-void run(const struct guest *guest, struct lguest_exit *exit)
+/*
+ * The guest's kernel tried what only ring 0 may do. If it is for us to do, we
+ * do it. Else its own handler for the trap shall see to it.
+ */
+static void privileged(int fd, const struct lguest_exit *exit)
 {
-	int fd = open_device();
+	struct lguest_regs regs;
+	int failed = ioctl(fd, LGUEST_GET_REGS, &regs);
 
-	create(fd, guest);
-	say("the guest runs");
+	if (!failed && emulate(&regs, exit->insn, exit->insn_bytes))
+		failed = ioctl(fd, LGUEST_SET_REGS, &regs);
+	else if (!failed)
+		failed = ioctl(fd, LGUEST_REFLECT);
+	if (failed)
+		die(STATUS_ERROR, "the host failed at an instruction for us: %s",
+		    strerror(errno));
+}
+
+/* Until the guest needs us, or is no more. */
+static void run_until_exit(int fd, struct lguest_exit *exit)
+{
 	/*
 	 * EINTR: a signal came. One that ends us has done so by now. After any
 	 * other, be it a stop and a continue, the guest goes on.
@@ -79,6 +94,21 @@ void run(const struct guest *guest, struct lguest_exit *exit)
 		if (errno != EINTR)
 			die(STATUS_ERROR, "the host cannot run the guest: %s",
 			    strerror(errno));
+	}
+}
+
+/* From the guest's first instruction to its last: how it ended, is in "exit". */
+void run(const struct guest *guest, struct lguest_exit *exit)
+{
+	int fd = open_device();
+
+	create(fd, guest);
+	say("the guest runs");
+	for (;;) {
+		run_until_exit(fd, exit);
+		if (exit->reason != LGUEST_EXIT_PRIVILEGED)
+			break;
+		privileged(fd, exit);
 	}
 	close(fd);
 	exit->message[sizeof(exit->message) - 1] = '\0';

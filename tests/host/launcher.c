@@ -108,6 +108,36 @@ static void test_hello(void)
 	   says("lguest: the guest powered itself off"), "hello");
 }
 
+/* The guests that teach: they end well, and said what they are there for. */
+static void test_examples(void)
+{
+	static const struct {
+		const char *name, *says[4];
+	} examples[] = {
+		{ "traps", { "divide error, vector 0, from ring 1",
+			     "It holds 42 now.",
+			     "system call, vector 128, from ring 3",
+			     "The program is over." } },
+		{ "clock", { "[....................]  0 of 20 ticks",
+			     "[####################] 20 of 20 ticks",
+			     "by the host's clock", "asleep" } },
+		{ "user", { "ant: I am ant, turn 5", "bee: I am bee, life 3",
+			    "PTE_U, so it is the kernel's alone",
+			    "for ring 0 alone" } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(examples); i++) {
+		const char *name = examples[i].name;
+		struct job job = { .args = { "", guest(guests, name) } };
+		int status = launched(job);
+		bool good = status == 0 && !strstr(output, "FAILED");
+
+		for (size_t j = 0; j < 4; j++)
+			good = says(examples[i].says[j]) && good;
+		ok(good, "%s (status %d)", name, status);
+	}
+}
+
 static void test_killed(void)
 {
 	struct job job = { .args = { "", guest(tests, "syscall") } };
@@ -230,6 +260,29 @@ static void test_output(void)
 	   "last words that cannot be printed");
 }
 
+static void test_console(void)
+{
+	struct job job = { .args = { "", guest(tests, "portio"), "print" } };
+	int from, status;
+	pid_t pid = launch(&job, &from);
+
+	ok(read_until(from, "half a line"),
+	   "what a guest prints is seen while it runs");
+	kill(pid, SIGTERM);
+	status = end_child(pid);
+	close(from);
+	ok(WIFSIGNALED(status), "and it ran (status %#x)", status);
+}
+
+static void test_console_output(void)
+{
+	struct job job = { .args = { "", guest(tests, "portio"), "print" },
+			   .prepare = close_output };
+
+	ok(launched(job) == 1 && says("standard output"),
+	   "a guest that prints where nothing can be printed");
+}
+
 /* --- signals ----------------------------------------------------------- */
 
 static void test_signal(int signal)
@@ -290,12 +343,15 @@ int main(void)
 {
 	find_files();
 	test_hello();
+	test_examples();
 	test_killed();
 	test_restart();
 	test_permission();
 	test_memlock();
 	test_memory();
 	test_output();
+	test_console();
+	test_console_output();
 	test_signal(SIGINT);
 	test_signal(SIGTERM);
 	test_signal(SIGKILL);

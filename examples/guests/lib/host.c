@@ -5,6 +5,7 @@
 struct lguest_data lguest_data = {
 	.kernel_address = 0xc0000000,	/* as in Linux: users are below */
 	.syscall_vec = 0x80,		/* as in Linux */
+	.noirq_iret = (uint32_t)noirq_iret,
 };
 
 /* The host accepts no other call before this one. */
@@ -20,6 +21,52 @@ void lguest_init(void)
 void load_gdt_entry(uint32_t index, uint32_t low, uint32_t high)
 {
 	hcall(LHCALL_LOAD_GDT_ENTRY, index, low, high, 0);
+}
+
+void load_idt_entry(uint32_t vector, uint32_t low, uint32_t high)
+{
+	hcall(LHCALL_LOAD_IDT_ENTRY, vector, low, high, 0);
+}
+
+/* Three descriptors for thread-local storage: entries 6, 7 and 8. */
+void load_tls(const uint64_t *three)
+{
+	hcall(LHCALL_LOAD_TLS, (uint32_t)three, 0, 0, 0);
+}
+
+/* The stack for traps from user programs; how many pages it has. */
+void set_stack(uint32_t ss, uint32_t esp, uint32_t pages)
+{
+	hcall(LHCALL_SET_STACK, ss, esp, pages, 0);
+}
+
+void new_pgtable(uint32_t address)
+{
+	hcall(LHCALL_NEW_PGTABLE, address, 0, 0, 0);
+}
+
+/* Without "everything": only what user programs see. */
+void flush_tlb(bool everything)
+{
+	hcall(LHCALL_FLUSH_TLB, everything, 0, 0, 0);
+}
+
+/* One interrupt on line 0, after that time. 0: no, after all. */
+void set_clockevent(uint32_t nanoseconds)
+{
+	hcall(LHCALL_SET_CLOCKEVENT, nanoseconds, 0, 0, 0);
+}
+
+/* Sleep until an interrupt comes. It enables interrupts. */
+void halt(void)
+{
+	hcall(LHCALL_HALT, 0, 0, 0, 0);
+}
+
+/* Let in what had to wait while interrupts were off. */
+void send_interrupts(void)
+{
+	hcall(LHCALL_SEND_INTERRUPTS, 0, 0, 0, 0);
 }
 
 /* The host reads the whole buffer, so all of it is ours. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A small snprintf(): %d %u %x %c %s %p %%, with a width, "0" to pad with
- * zeros, and "#" for a leading 0x. It never writes beyond the buffer, always
+ * A small snprintf(): %d %u %x %c %s %p %%, with a width, "-" to fill it on
+ * the right, "0" to fill it with zeros, and "#" for a leading 0x. It never writes beyond the buffer, always
  * ends it with a NUL, and returns the length that all of the text would have.
  */
 #include "guest.h"
@@ -19,26 +19,38 @@ static void put(struct output *out, char c)
 	out->used++;
 }
 
+/* What stands between "%" and the letter. */
+struct field {
+	size_t width;
+	bool left;		/* "-" */
+	bool zeros;		/* "0" */
+	bool prefix;		/* "#" */
+};
+
 static void put_string(struct output *out, const char *s, size_t length,
-		       size_t width)
+		       const struct field *field)
 {
-	for (; width > length; width--)
+	size_t fill = field->width > length ? field->width - length : 0;
+
+	for (; !field->left && fill; fill--)
 		put(out, ' ');
 	for (; length; length--)
 		put(out, *s++);
+	for (; fill; fill--)
+		put(out, ' ');
 }
 
 /* The digits come out last first, so fill a buffer from its end. */
 static void put_number(struct output *out, uint32_t value, uint32_t base,
-		       const char *prefix, size_t width, bool zeros)
+		       const char *prefix, const struct field *field)
 {
 	char buffer[40];
 	char *p = buffer + sizeof(buffer);
 	size_t prefix_length = strlen(prefix);
 	size_t digits = 1;
 
-	if (zeros && width > prefix_length)
-		digits = width - prefix_length;
+	if (field->zeros && field->width > prefix_length)
+		digits = field->width - prefix_length;
 	if (digits > 32)
 		digits = 32;
 	while (value || digits) {
@@ -49,7 +61,7 @@ static void put_number(struct output *out, uint32_t value, uint32_t base,
 	}
 	p -= prefix_length;
 	memcpy(p, prefix, prefix_length);
-	put_string(out, p, buffer + sizeof(buffer) - p, width);
+	put_string(out, p, buffer + sizeof(buffer) - p, field);
 }
 
 int vsnprintf(char *to, size_t size, const char *format, va_list args)
@@ -57,8 +69,7 @@ int vsnprintf(char *to, size_t size, const char *format, va_list args)
 	struct output out = { to, size, 0 };
 
 	for (; *format; format++) {
-		bool zeros = false, prefix = false;
-		size_t width = 0;
+		struct field field = { 0 };
 		const char *s;
 		int32_t number;
 		char c;
@@ -67,12 +78,14 @@ int vsnprintf(char *to, size_t size, const char *format, va_list args)
 			put(&out, *format);
 			continue;
 		}
-		for (format++; *format == '#' || *format == '0'; format++) {
-			prefix |= *format == '#';
-			zeros |= *format == '0';
+		for (format++; *format == '-' || *format == '0' ||
+		     *format == '#'; format++) {
+			field.left |= *format == '-';
+			field.zeros |= *format == '0';
+			field.prefix |= *format == '#';
 		}
 		for (; *format >= '0' && *format <= '9'; format++)
-			width = width * 10 + *format - '0';
+			field.width = field.width * 10 + *format - '0';
 		while (*format == 'l')	/* a long is as long as an int */
 			format++;
 
@@ -81,34 +94,37 @@ int vsnprintf(char *to, size_t size, const char *format, va_list args)
 			number = va_arg(args, int32_t);
 			put_number(&out, number < 0 ? -(uint32_t)number :
 				   (uint32_t)number, 10,
-				   number < 0 ? "-" : "", width, zeros);
+				   number < 0 ? "-" : "", &field);
 			break;
 		case 'u':
 			put_number(&out, va_arg(args, uint32_t), 10, "",
-				   width, zeros);
+				   &field);
 			break;
 		case 'x':
 			put_number(&out, va_arg(args, uint32_t), 16,
-				   prefix ? "0x" : "", width, zeros);
+				   field.prefix ? "0x" : "", &field);
 			break;
 		case 'p':
+			field.width = 10;
+			field.zeros = true;
 			put_number(&out, va_arg(args, uint32_t), 16, "0x",
-				   10, true);
+				   &field);
 			break;
 		case 'c':
 			c = va_arg(args, int);
-			put_string(&out, &c, 1, width);
+			put_string(&out, &c, 1, &field);
 			break;
 		case 's':
 			s = va_arg(args, const char *);
-			put_string(&out, s, strlen(s), width);
+			put_string(&out, s, strlen(s), &field);
 			break;
 		case '%':
 			put(&out, '%');
 			break;
 		default:
 			/* Show what is not understood, and end there. */
-			put_string(&out, "%?", 2, 0);
+			put(&out, '%');
+			put(&out, '?');
 			goto end;
 		}
 	}
