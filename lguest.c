@@ -730,6 +730,18 @@ static const char *trap_name(unsigned int vector)
 	return vector < ARRAY_SIZE(names) ? names[vector] : "reserved";
 }
 
+/* <<fetch the instruction that trapped>> */
+static u32 fetch_insn(struct lguest *lg, u8 *insn, u32 len)
+{
+	u32 eip = lg->cross->frame.eip;
+	u32 first = PAGE_SIZE - offset_in_page(eip);
+	u64 *pte = len > first ? find_pte(lg, eip + first) : NULL;
+
+	if (len > first && !(pte && *pte))
+		len = first;
+	return copy_virtual(lg, eip, insn, len, 0);
+}
+
 /* <<explain an unhandled trap>> */
 static void unhandled_trap(struct lguest *lg, u32 vector, u64 error)
 {
@@ -741,7 +753,7 @@ static void unhandled_trap(struct lguest *lg, u32 vector, u64 error)
 	if (vector == X86_TRAP_PF && error != NO_ERROR_CODE)
 		return kill_guest(lg, UNHANDLED_FAULT,
 				  (u32)lg->cross->cr2, (u32)frame->eip, code);
-	len = copy_virtual(lg, frame->eip, insn, sizeof(insn), 0);
+	len = fetch_insn(lg, insn, sizeof(insn));
 	kill_guest(lg, UNHANDLED_TRAP, vector, trap_name(vector),
 		   (u16)frame->cs, (u32)frame->eip, code, len, insn);
 }
@@ -903,8 +915,7 @@ static void leave_to_launcher(struct lguest *lg)
 	u32 len;
 
 	memset(exit->insn, 0, sizeof(exit->insn));
-	len = copy_virtual(lg, lg->cross->frame.eip, exit->insn,
-			   LGUEST_INSN_MAX, 0);
+	len = fetch_insn(lg, exit->insn, LGUEST_INSN_MAX);
 	if (exit->reason)
 		return;
 	exit->insn_bytes = len;
@@ -929,11 +940,12 @@ static void software_interrupt(struct lguest *lg)
 	struct guest_frame *frame = &lg->cross->frame;
 	u8 insn[2];
 
-	if (copy_virtual(lg, frame->eip, insn, 2, 0) < 2 || insn[0] != INT_N)
+	if (fetch_insn(lg, insn, 2) < 2 || insn[0] != INT_N)
 		return reflect(lg, X86_TRAP_GP, frame->error);
 	if (!may_interrupt(lg, insn[1]))
 		return reflect(lg, X86_TRAP_GP, insn[1] << 3 | ERROR_CODE_IDT);
 	frame->eip += sizeof(insn);
+	frame->eflags &= ~X86_EFLAGS_RF;
 	reflect(lg, insn[1], NO_ERROR_CODE);
 }
 
@@ -980,7 +992,8 @@ static void raise_line(struct lguest *lg, unsigned int line)
 {
 	unsigned long flags;
 
-	set_bit(line, &lg->lines);
+	if (test_and_set_bit(line, &lg->lines))
+		return;
 	spin_lock_irqsave(&lg->runner_lock, flags);
 	if (lg->runner)
 		kick_process(lg->runner);
@@ -1208,10 +1221,7 @@ static void raise_again(struct cross_page *cross)
 /* <<load the guest's FPU registers>> */
 static void load_fpu(struct lguest *lg)
 {
-	kernel_fpu_begin_mask(0);
-	/* <<forget the last floating-point instruction>> */
-	if (static_cpu_has_bug(X86_BUG_FXSAVE_LEAK))
-		asm volatile("fnclex; emms; fildl %0" : : "m" (lg->pages));
+	kernel_fpu_begin_mask(KFPU_387);
 	asm volatile("fxrstor64 %0" : : "m" (lg->fpu));
 }
 

@@ -127,7 +127,7 @@ trap_common:
 	movq	$NO_ERROR, 8(%rsp)
 1:
 	cmpl	$0, 20(%rsp)
-	jne	trap_in_switch
+	jl	trap_in_switch
 
 /* <<save the guest's registers>> */
 	pushq	%rax
