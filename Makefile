@@ -42,16 +42,16 @@ T	=
 
 # Only these targets hand them on: the kernel's own Makefiles should not see
 # our names.
-run shell check check-bochs check-kernels: export GUEST := $(GUEST)
-run shell check check-bochs check-kernels: export LGUEST := $(LGUEST)
-run shell check check-bochs check-kernels: export ARGS := $(ARGS)
-run shell check check-bochs check-kernels: export MEM := $(MEM)
-run shell check check-bochs check-kernels: export CPU := $(CPU)
-run shell check check-bochs check-kernels: export SMP := $(SMP)
-run shell check check-bochs check-kernels: export KERNEL := $(KERNEL)
-run shell check check-bochs check-kernels: export APPEND := $(APPEND)
-run shell check check-bochs check-kernels: export ACCEL := $(ACCEL)
-check check-bochs check-kernels check-mutants: export T := $(T)
+run shell check check-bochs check-kernels check-debug: export GUEST := $(GUEST)
+run shell check check-bochs check-kernels check-debug: export LGUEST := $(LGUEST)
+run shell check check-bochs check-kernels check-debug: export ARGS := $(ARGS)
+run shell check check-bochs check-kernels check-debug: export MEM := $(MEM)
+run shell check check-bochs check-kernels check-debug: export CPU := $(CPU)
+run shell check check-bochs check-kernels check-debug: export SMP := $(SMP)
+run shell check check-bochs check-kernels check-debug: export KERNEL := $(KERNEL)
+run shell check check-bochs check-kernels check-debug: export APPEND := $(APPEND)
+run shell check check-bochs check-kernels check-debug: export ACCEL := $(ACCEL)
+check check-bochs check-kernels check-debug check-mutants: export T := $(T)
 
 # ---------------------------------------------------------------------------
 
@@ -93,6 +93,10 @@ check: deps-book deps-run deps-check module launcher guests tests ## everything 
 .PHONY: check-kernels
 check-kernels: deps-run deps-kernels launcher guests tests ## the tests on 6.1-cloud and 6.12
 	@tests/check kernels
+
+.PHONY: check-debug
+check-debug: deps-run deps-debug launcher guests tests ## the tests on a kernel that checks locks, memory and more; it is built first
+	@tests/check debug
 
 .PHONY: check-bochs
 check-bochs: deps-run deps-bochs module launcher guests tests ## the tests under Bochs, which is strict, and slow
@@ -208,7 +212,7 @@ endef
 
 build/guests/%: examples/guests/%.c $(GUEST_DEPS) examples/lguest.h Makefile
 	$(guest)
-build/tests/guest/%: tests/guest/%.c $(GUEST_DEPS) examples/lguest.h Makefile
+build/tests/guest/%: tests/guest/%.c $(wildcard tests/guest/*.h) $(GUEST_DEPS) examples/lguest.h Makefile
 	$(guest)
 build/tests/host/%: tests/host/%.c $(wildcard tests/host/*.h) examples/lguest.h Makefile
 	@echo "  CC      $@"; mkdir -p $(@D)
@@ -237,6 +241,7 @@ DEPS_run	:= $(DEPS_build) qemu-system-x86 busybox-static xz-utils
 DEPS_book	:= $(DEPS_build) pandoc python3-pygments graphviz universal-ctags
 DEPS_check	:= $(DEPS_build) tidy sparse perl shellcheck git
 DEPS_kernels	:= $(DEPS_build) linux-headers-cloud-amd64
+DEPS_debug	:= $(DEPS_build) flex bison bc libelf-dev xz-utils
 DEPS_bochs	:= $(DEPS_build) bochs bochs-term bochsbios vgabios isolinux \
 		   syslinux-common xorriso
 
@@ -258,9 +263,9 @@ define deps
 		install $$missing >build/deps.log || { cat build/deps.log; exit 1; } >&2
 endef
 
-.PHONY: deps deps-build deps-run deps-book deps-check deps-kernels deps-bochs
+.PHONY: deps deps-build deps-run deps-book deps-check deps-kernels deps-debug deps-bochs
 deps: deps-run deps-book deps-check ## install what is missing (Debian packages, as root)
-deps-build deps-run deps-book deps-check deps-kernels deps-bochs: deps-%:
+deps-build deps-run deps-book deps-check deps-kernels deps-debug deps-bochs: deps-%:
 	$(call deps,$(DEPS_$*))
 
 .PHONY: clean
@@ -284,7 +289,7 @@ help: ## this list
 #:   GUEST=hello    a name from examples/guests, or the path of any ELF
 #:   LGUEST=        options for the launcher; files named in them (--x=FILE) travel
 #:   ARGS=          the guest's own command line
-#:   KERNEL=6.1     the machine's kernel: 6.1, 6.1-cloud, 6.12
+#:   KERNEL=6.1     the machine's kernel: 6.1, 6.1-cloud, 6.12, debug
 #:   MEM=512        its memory, in MB
 #:   CPU=max        its processor, as QEMU calls it
 #:   SMP=1          how many of them

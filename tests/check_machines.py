@@ -4,7 +4,7 @@ import re
 import shlex
 import subprocess
 
-from vm import VM, VMError, BUILD, TOP, read
+from vm import VM, VMError, BUILD, TOP, kernel as vm_kernel, read
 
 TESTS = os.path.join(TOP, 'tests')
 
@@ -17,8 +17,26 @@ QEMUS = [
     ('pti', dict(cpu='max', smp=2, append='pti=on'), 'cpus=2 smap pti'),
 ]
 
+# The debug kernel's machine.
+DEBUG = [('debug', dict(cpu='max', smp=2), QEMUS[1][2])]
+
+# The last case there.  Were the tools at work till the end?  Is any memory
+# lost?  kmemleak reports what is older than 5 s and what nobody knows the
+# address of, when a second look finds the same.
+TOOLS = r'''
+[ -e /sys/kernel/debug/kmemleak ] ||
+	mount -t debugfs debugfs /sys/kernel/debug
+grep -q 'debug_locks: *1$' /proc/lockdep_stats || fail 'lockdep has given up'
+sleep 6
+echo scan >/sys/kernel/debug/kmemleak
+echo scan >/sys/kernel/debug/kmemleak
+cat /sys/kernel/debug/kmemleak >/tmp/lost
+[ ! -s /tmp/lost ] || fail "memory is lost: $(cat /tmp/lost)"
+'''
+
 # Programs that need no machine, or boot their own, and print TAP.
-PROGRAMS = ['host/launcher.py', 'vm/gdbstub.py', 'vm/nmi.py']
+PROGRAMS = ['host/launcher.py', 'vm/gdbstub.py', 'vm/nmi.py',
+            'vm/suspend.py']
 
 # Runs each case, and frames what it said.
 JOB = r'''
@@ -64,6 +82,39 @@ class Guest(Case):
                   ' or '.join(str(s) for s in self.statuses), self.pattern,
                   text))
         return [(self.name, bool(good), why, None)]
+
+
+class Example(Case):
+    """A guest in examples/guests: it must say what the book shows, numbers
+    aside.  A line `...` in the book stands for any lines."""
+
+    def __init__(self, name, command, shown):
+        super().__init__(name, command)
+        self.shown = shown
+
+    def judge(self, status, text):
+        said = text.replace('\r', '\n')
+        parts = [mask(part) for part in
+                 re.split(r'^\.\.\.\n', self.shown, flags=re.M)]
+        pattern = '.*'.join(re.escape(part) for part in parts)
+        good = status == 0 and re.search(pattern, mask(said), re.S)
+        why = ('%sstatus %d, expected 0; the book shows\n%s\nit said:\n%s'
+               % (late(status), status, self.shown, text))
+        return [(self.name, bool(good), why, None)]
+
+
+def mask(text):
+    """The lines that are not empty, without indentation and numbers."""
+    return ''.join(re.sub(r'0x[0-9a-f]+|[0-9]+', '0', line.strip()) + '\n'
+                   for line in text.split('\n') if line.strip())
+
+
+def examples():
+    """What the book shows of the guests in examples/guests: {name: text}."""
+    found = re.findall(r'^    \$ make run GUEST=(\w+)\n((?:(?:    .*)?\n)+)',
+                       read(os.path.join(TOP, 'lguest.nw')).decode(), re.M)
+    return {name: shown.replace('\n    ', '\n').lstrip() for name, shown
+            in found}
 
 
 class Program(Case):
@@ -166,8 +217,14 @@ def cases(prefix, wanted):
             title = ' '.join(('%s: guest/%s %s %s'
                               % (prefix, name, options, args)).split())
             guests.append(Guest(title, command, statuses, pattern))
+    guests += [Example('%s: example %s' % (prefix, name),
+                       ['lguest', '/guests/' + name], shown)
+               for name, shown in sorted(examples().items())]
     hosts = [Program('%s: host/%s' % (prefix, name), ['/tests/host/' + name])
              for name in names('host', '.c')]
+    if prefix == DEBUG[0][0]:
+        rest.append(Case(prefix + ': the tools were at work, no memory is lost',
+                         ['sh', '-c', '. /tests/vm/lib.sh' + TOOLS]))
     return first + guests + hosts + rest
 
 
@@ -267,9 +324,9 @@ def build(kernel):
         raise VMError('no module for %s:\n%s' % (kernel, done.stdout))
 
 
-def on_kernel(report, kernel, prefix):
+def on_kernel(report, kernel, prefix, machines=None, slow=1):
     built = False
-    for name, machine, wanted in QEMUS:
+    for name, machine, wanted in machines or QEMUS:
         name = prefix + name
         if not any(report.wants(c.name) for c in cases(name, wanted)):
             continue
@@ -284,7 +341,7 @@ def on_kernel(report, kernel, prefix):
             built = True
         run_machine(report, name,
                     lambda m=machine, n=name: VM(
-                        kernel, label=n.replace(' ', '-'), **m), wanted)
+                        kernel, label=n.replace(' ', '-'), **m), wanted, slow)
 
 
 def program(report, name):
@@ -330,6 +387,17 @@ def qemu(report):
 def kernels(report):
     for kernel in ('6.1-cloud', '6.12'):
         on_kernel(report, kernel, kernel + ' ')
+
+
+def debug(report):
+    # Its tools make everything several times slower.
+    os.environ.setdefault('VM_TIMEOUT', '3600')
+    try:
+        vm_kernel('image', 'debug')     # built now, and seen to be built
+    except VMError:
+        report.result('the debug kernel builds', False, 'see above')
+        return
+    on_kernel(report, 'debug', '', DEBUG, slow=4)
 
 
 def bochs(report):

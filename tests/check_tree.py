@@ -79,6 +79,7 @@ CHECKPATCH_OURS = ','.join([
     'ARRAY_SIZE', 'STRCPY', 'STRNCPY', 'PREFER_FALLTHROUGH',
     'SSCANF_TO_KSTRTO', 'CONSIDER_KSTRTO', 'LONG_LINE_STRING', 'LINE_SPACING',
     'FUNCTION_ARGUMENTS', 'STATIC_CONST_CHAR_ARRAY', 'LEADING_SPACE',
+    'COMPLEX_MACRO', 'MULTISTATEMENT_MACRO_USE_DO_WHILE',
 ])
 
 
@@ -417,6 +418,31 @@ def front_door():
         need(target in targets, 'README.md names make ' + target)
 
 
+# Where a test that tests/abi.md names may be.
+TESTS = {
+    'guest': ['guest/%s.c'],
+    'host': ['host/%s.c', 'host/%s.py'],
+    'mutants': ['mutants/%s.nw'],
+    'vm': ['vm/cases/%s.sh', 'vm/%s'],
+}
+
+
+def abi_table():
+    """Every rule in tests/abi.md has a test that exists, or says why not."""
+    rows = [row for row in enumerate(lines('tests/abi.md'), 1)
+            if re.match(r'\| [0-9A-Z]', row[1])]
+    need(len(rows) > 50, 'where are the rules?')
+    for number, line in rows:
+        tests = line.split('|')[3]
+        found = re.findall(r'`(\w+)/([\w.-]+)`', tests)
+        need(found or 'not built: ' in tests,
+             'tests/abi.md:%d: no test:%s' % (number, line.split('|')[2]))
+        for kind, name in found:
+            need(any(os.path.exists('tests/' + path % name)
+                     for path in TESTS.get(kind, [])),
+                 'tests/abi.md:%d: no test %s/%s' % (number, kind, name))
+
+
 def check(report):
     report.run('tree: the tangled files are in step', sync)
     report.run('tree: an error in C is reported in the book', planted_c)
@@ -433,3 +459,4 @@ def check(report):
     report.run('tree: the HTML holds the program', round_trip)
     report.run("tree: the book's links resolve", links)
     report.run('tree: make help is complete', front_door)
+    report.run('tree: each rule of the ABI has its tests', abi_table)

@@ -68,6 +68,8 @@
  * Expect: 0 /ok index 1\b/
  * Args: index 31
  * Expect: 0 /ok index 31\b/
+ * Args: slots
+ * Expect: 0 /ok slots/
  * Args: dpl0-data
  * Expect: 0 /ok dpl0-data/
  * Args: dpl0-code
@@ -131,6 +133,26 @@ static const struct {
 	{ "long-mode",			((CODE | L) & ~D) | DPL(1) },
 };
 
+/* All slots can be loaded. Four are nobody's: they stay empty. */
+static void all_slots(void)
+{
+	for (uint32_t slot = 1; slot < 32; slot++) {
+		bool nobodys = slot == 10 || slot == 11 || slot == 16 ||
+			       slot == 31;
+		uint32_t rights = nobodys ? 0 : (DATA & ~0xf0000) | DPL(1) |
+						ACCESSED;
+
+		/* Not those that we stand on. */
+		if (slot == 12 || slot == 13)
+			continue;
+		load_gdt_entry(slot, LOW, DATA | DPL(1));
+		if (access_rights(slot << 3 | 1) != rights)
+			shutdown("FAILED slot %u: access rights %#x, not %#x",
+				 slot, access_rights(slot << 3 | 1), rights);
+	}
+	shutdown("ok slots");
+}
+
 void main(const char *command_line)
 {
 	const char *number = command_line;
@@ -153,6 +175,8 @@ void main(const char *command_line)
 		shutdown("%s %s", parse_number(number) - 1 < 31 ?
 			 "ok" : "FAILED to refuse", command_line);
 	}
+	if (is(command_line, "slots"))
+		all_slots();
 	if (is(command_line, "dpl0-data")) {
 		load_gdt_entry(SLOT, LOW, DATA);
 		expect_rights(command_line, (DATA & ~0xf0000) | DPL(1) |

@@ -9,6 +9,20 @@
  * Expect: 3 /[Hh]ypercall.*before/
  * Args: 2
  * Expect: 3 /[Hh]ypercall.*before/
+ * Args: 4
+ * Expect: 3 /[Hh]ypercall.*before/
+ * Args: 5
+ * Expect: 3 /[Hh]ypercall.*before/
+ * Args: 6
+ * Expect: 3 /[Hh]ypercall.*before/
+ * Args: 7
+ * Expect: 3 /[Hh]ypercall.*before/
+ * Args: 9
+ * Expect: 3 /[Hh]ypercall.*before/
+ * Args: 10
+ * Expect: 3 /[Hh]ypercall.*before/
+ * Args: 16
+ * Expect: 3 /[Hh]ypercall.*before/
  * Args: 18
  * Expect: 3 /[Hh]ypercall.*before/
  * Args: 19

@@ -5,6 +5,8 @@
  * The register stays usable: the processor copied the descriptor when it was
  * loaded. The host, which reloads it to return to the guest, finds it gone.
  *
+ * "handler": the segment that the guest's handlers run in, while it does not.
+ *
  * Vulnerable: the host faults in its switcher, and dies of it (lguest, 2007).
  * Expected: killed, and told which register held what.
  *
@@ -24,12 +26,17 @@
  * Expect: 3 /(cannot return to .*cs:eip 0x0*a9:|bad selector in cs: 0x0*a9\b)/
  * Args: ss-code
  * Expect: 3 /(cannot return to .*ss:esp 0x0*a1:|bad selector in ss: 0x0*a1\b)/
+ * Args: handler
+ * Expect: 3 /(cannot return to .*cs:eip 0x0*61:|bad selector in cs: 0x0*61\b)/
+ * Args: handler-dpl3
+ * Expect: 3 /(cannot return to .*cs:eip 0x0*61:|bad selector in cs: 0x0*61\b)/
  */
 #include "guest.h"
 
 #define LOW		0x0000ffff
 #define CODE		0x00cfba00	/* 32-bit, DPL 1 */
 #define DATA		0x00cfb200
+#define CODE_OF_RING3	0x00cffa00	/* DPL 3 */
 #define DATA_SLOT	20
 #define CODE_SLOT	21
 #define DATA_SELECTOR	(DATA_SLOT << 3 | 1)
@@ -55,16 +62,23 @@ void main(const char *command_line)
 		asm volatile("movl %0, %%gs" : : "r" (DATA_SELECTOR));
 	if (is(command_line, "ss"))
 		asm volatile("movl %0, %%ss" : : "r" (DATA_SELECTOR));
-	if (is(command_line, "cs"))
+	if (is(command_line, "cs") || is(command_line, "handler"))
 		asm volatile("ljmp %0, $1f\n1:" : : "i" (CODE_SLOT << 3 | 1));
 
 	if (is(command_line, "cs-data"))
 		load_gdt_entry(CODE_SLOT, LOW, DATA);
+	else if (is(command_line, "handler"))
+		load_gdt_entry(LGUEST_KERNEL_CS >> 3, LOW,
+			       is(command_line, "handler-dpl3") ? CODE_OF_RING3 : 0);
 	else if (is(command_line, "cs"))
 		load_gdt_entry(CODE_SLOT, 0, 0);
 	else if (is(command_line, "ss-code"))
 		load_gdt_entry(DATA_SLOT, LOW, CODE);
 	else
 		load_gdt_entry(DATA_SLOT, 0, 0);
+	if (is(command_line, "handler")) {
+		set_gate(6, main, GATE_INTERRUPT);
+		asm volatile("ud2");
+	}
 	shutdown("FAILED %s went unnoticed", command_line);
 }

@@ -43,6 +43,8 @@ static void test_not_created(void)
 	fails(EINVAL, ioctl(fd, LGUEST_GET_REGS, &regs), "GET_REGS at once");
 	fails(EINVAL, ioctl(fd, LGUEST_SET_REGS, &regs), "SET_REGS at once");
 	fails(EINVAL, ioctl(fd, LGUEST_RUN, &end), "RUN at once");
+	fails(EINVAL, ioctl(fd, LGUEST_IRQ, 1), "IRQ at once");
+	fails(EINVAL, ioctl(fd, LGUEST_REFLECT, 0), "REFLECT at once");
 	close(fd);
 }
 
@@ -56,7 +58,9 @@ static void test_unknown(int fd, const char *when)
 		{ _IOW(0xbe, 0, char), "CREATE of 1 byte" },
 		{ _IOWR(0xbe, 0, struct lguest_create), "CREATE both ways" },
 		{ _IOR(0xbe, 3, char[4096]), "RUN of 4096 bytes" },
-		{ _IO(0xbe, 4), "number 4" },
+		{ _IOW(0xbe, 4, int), "IRQ with a pointer" },
+		{ _IOR(0xbe, 5, int), "REFLECT with a pointer" },
+		{ _IO(0xbe, 6), "number 6" },
 		{ _IO(0xbe, 255), "number 255" },
 		{ _IOW(0xbd, 0, struct lguest_create), "another type" },
 		{ 0, "0" },

@@ -1,18 +1,23 @@
 #!/usr/bin/python3
-"""Find, fetch and unpack Debian's stock kernels.
+"""Find, fetch and unpack Debian's stock kernels; build the debug kernel.
 
 usage: kernel.py release NAME     the release, e.g. 6.1.0-56-amd64
        kernel.py headers NAME     the directory to give to make -C
        kernel.py image NAME       the vmlinuz to boot
        kernel.py checkpatch       the directory with checkpatch.pl
 
-NAME is 6.1, 6.1-cloud, 6.12, or `running`, the kernel of this
+NAME is 6.1, 6.1-cloud, 6.12, debug, or `running`, the kernel of this
 machine.  What is fetched comes from the package archive that this machine is
 configured for, and goes under build/vm/kernels; nothing is installed.  The
 release that a name stands for is looked up once and then kept, so headers and
 image always belong together.  `make distclean` forgets it.
+
+`debug` is built here, under build/vm/debug-kernel, from Debian's source of 6.1
+and debug-kernel.config; again if that file or the compiler has changed.
 """
+import contextlib
 import fcntl
+import hashlib
 import os
 import platform
 import shutil
@@ -22,6 +27,9 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 KERNELS = os.path.join(TOP, 'build/vm/kernels')
+DEBUG = os.path.join(TOP, 'build/vm/debug-kernel')
+FRAGMENT = os.path.join(TOP, 'tests/vm/debug-kernel.config')
+STEPS = 1470                    # about what make says while it builds that
 
 # name: (suite it comes from, package that depends on the newest release)
 NAMES = {
@@ -37,6 +45,15 @@ class KernelError(Exception):
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def locked(where):
+    """Two commands at once must not unpack into the same place."""
+    os.makedirs(where, exist_ok=True)
+    with open(os.path.join(where, 'lock'), 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def command(*args, **kwargs):
@@ -84,6 +101,11 @@ def apt_options(suite):
             '-o', 'APT::Sandbox::User=root']
 
 
+def first_line(path):
+    with open(path) as file:
+        return file.readline().strip()
+
+
 def update(suite):
     say('reading the package lists%s ...' % (suite and ' of ' + suite))
     command('apt-get', *apt_options(suite), '-qq', 'update')
@@ -115,8 +137,10 @@ def look_up(name):
 def release(name):
     if name == 'running':
         return os.uname().release
+    if name == 'debug':
+        return first_line(debug() + '/include/config/kernel.release')
     if name not in NAMES:
-        raise KernelError('unknown kernel %s: one of %s'
+        raise KernelError('unknown kernel %s: one of %s, debug'
                           % (name, ', '.join(NAMES)))
     kept = os.path.join(KERNELS, name + '.release')
     if not os.path.exists(kept):
@@ -124,8 +148,7 @@ def release(name):
         with open(kept + '.new', 'w') as file:
             file.write(text + '\n')
         os.rename(kept + '.new', kept)
-    with open(kept) as file:
-        return file.read().strip()
+    return first_line(kept)
 
 
 def fetch(suite, package):
@@ -163,6 +186,8 @@ def headers(name):
             raise KernelError('no headers for the running kernel: apt-get '
                               'install linux-headers-' + release(name))
         return path
+    if name == 'debug':
+        return debug()
     krel = release(name)
     path = '/usr/src/linux-headers-' + krel
     if os.path.isdir(path):
@@ -191,6 +216,8 @@ def headers(name):
 def image(name):
     if name == 'running':
         raise KernelError('the running kernel is for make load only')
+    if name == 'debug':
+        return debug() + '/arch/x86/boot/bzImage'
     krel = release(name)
     path = os.path.join(KERNELS, 'vmlinuz-' + krel)
     if not os.path.exists(path):
@@ -222,12 +249,87 @@ def checkpatch():
     return path
 
 
+def debug_source():
+    """The source of the debug kernel, unpacked once, and its version."""
+    path = DEBUG + '/source'
+    if not os.path.isdir(path):
+        new, tarball = path + '.new', DEBUG + '/tarball'
+        shutil.rmtree(new, ignore_errors=True)
+        os.makedirs(new)
+        with locked(KERNELS):           # there the package goes for a while
+            package = fetch('', 'linux-source-6.1')
+            version = command('dpkg-deb', '-f', package, 'Version')
+            unpack(package, tarball, './usr/src/*.tar.xz')
+        say('unpacking it (1.5 GB) ...')
+        command('tar', '-xf', tarball + '/usr/src/linux-source-6.1.tar.xz',
+                '-C', new, '--strip-components=1')
+        shutil.rmtree(tarball)
+        with open(new + '/debian-version', 'w') as file:
+            file.write(version)
+        os.rename(new, path)
+    return path, first_line(path + '/debian-version')
+
+
+def kernel_make(*args):
+    """The kernel's own make, which should not see ours; tells how far it is
+    (it says a line for each file)."""
+    log = DEBUG + '/build.log'
+    clean = {'PATH': os.environ['PATH'], 'LC_ALL': 'C'}
+    with open(log, 'w+') as file, subprocess.Popen(
+            ['nice', 'make', '-C', DEBUG + '/source', 'ARCH=x86_64',
+             'O=%s/objects' % DEBUG, *args], env=clean, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as make:
+        for number, line in enumerate(make.stdout, 1):
+            file.write(line)
+            if number % 200 == 0:
+                say('    %d of about %d files' % (number, STEPS))
+        if make.wait():
+            file.seek(0)
+            raise KernelError('the debug kernel does not build; %s ends:\n%s'
+                              % (log, ''.join(file.readlines()[-30:])))
+
+
+def configure():
+    """Make the configuration; each line that was asked for must be in it."""
+    kernel_make('KCONFIG_ALLCONFIG=' + FRAGMENT, 'allnoconfig')
+    with open(DEBUG + '/objects/.config') as file:
+        got = file.read().split('\n')
+    with open(FRAGMENT) as file:
+        lost = [line for line in file.read().split('\n')
+                if 'CONFIG_' in line and line not in got]
+    if lost:
+        raise KernelError('%s: the kernel does not take\n%s'
+                          % (FRAGMENT, '\n'.join(lost)))
+
+
+def debug():
+    """The directory of the debug kernel, built if it is not yet what it
+    should be.  Its release tells which configuration made it."""
+    with locked(DEBUG):
+        version = debug_source()[1]
+        with open(FRAGMENT) as file:
+            made_of = [version, command('gcc', '--version'), file.read()]
+        digest = hashlib.sha256('\0'.join(made_of).encode()).hexdigest()[:8]
+        path = DEBUG + '/objects'
+        stamp = path + '/built'
+        if not os.path.exists(stamp) or first_line(stamp) != digest:
+            say('building the debug kernel, once: some minutes ...')
+            if os.path.exists(stamp):
+                os.unlink(stamp)
+            configure()
+            kernel_make('-j%d' % len(os.sched_getaffinity(0)),
+                        'LOCALVERSION=-debug-' + digest, 'bzImage', 'modules')
+            with open(stamp, 'w') as file:
+                file.write(digest + '\n')
+        return path
+
+
 def main(args):
     actions = {'release': release, 'headers': headers, 'image': image}
-    os.makedirs(KERNELS, exist_ok=True)
-    # Two commands at once must not unpack into the same place.
-    with open(os.path.join(KERNELS, 'lock'), 'w') as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    if len(args) == 2 and args[0] in actions and args[1] == 'debug':
+        print(actions[args[0]]('debug'))    # which does its own locking
+        return 0
+    with locked(KERNELS):
         if args == ['checkpatch']:
             print(checkpatch())
         elif len(args) == 2 and args[0] in actions:

@@ -40,6 +40,7 @@ COMPLAINTS = re.compile(r'''
   | KASAN | KFENCE | UBSAN | KCSAN | kmemleak | leaked
   | lockup | LOCKUP | stall | hung_task | blocked\ for\ more\ than
   | suspicious\ RCU | inconsistent\ lock | possible\ deadlock
+  | lockdep | non-static\ key | ODEBUG
   | scheduling\ while\ atomic | sleeping\ function
   | Unpatched\ return\ thunk | Uhhuh | Dazed | unexpected\ IRQ\ trap
   | nobody\ cared | Machine\ check | mce:\ .*Hardware\ Error

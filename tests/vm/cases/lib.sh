@@ -80,3 +80,31 @@ same_memory()
 	echo "after:  $after"
 	[ "$lost" -le "$limit" ] || fail "$lost kB of memory did not come back"
 }
+
+# forever WAY: a guest that never ends, in the background: $! is its launcher,
+# /tmp/forever.WAY what it says.  It is on its way when this returns.
+forever()
+{
+	lguest /tests/guest/forever "$1" >"/tmp/forever.$1" 2>&1 &
+	until_true grep -q ready "/tmp/forever.$1"
+}
+
+# dots WAY: how far one that prints dots has come.
+dots()
+{
+	wc -c <"/tmp/forever.$1"
+}
+
+# goes_on WAY: it prints more of them.
+goes_on()
+{
+	dots_before=$(dots "$1")
+	until_true eval '[ "$(dots '"$1"')" -gt "$dots_before" ]'
+}
+
+# computes PID: it gets more processor time.
+computes()
+{
+	ticks_before=$(ticks "$1")
+	until_true eval '[ "$(ticks '"$1"')" -gt "$ticks_before" ]'
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Page tables with entries that no host should follow.
+ *
+ * The directory may say P, W, U, A and D, and a page of memory; the table may
+ * not say PS, which is PAT there, and name nothing but memory. The host looks
+ * when a fault leads it there, and not before.
+ *
+ * Vulnerable: a page of the host, 4 MB of them, or a table outside of memory.
+ * Expected: killed, and told which entry for which address. What nobody
+ * touches does no harm.
+ *
+ * Options: -m 4
+ * Args: directory 0x0030006f
+ * Expect: 3 /bad page directory entry 0x0030006f for 0x40001000/
+ * Args: directory 0x00300077
+ * Expect: 3 /bad page directory entry 0x00300077 for 0x40001000/
+ * Args: directory 0x003000e7
+ * Expect: 3 /bad page directory entry 0x003000e7 for 0x40001000/
+ * Args: directory 0x00300167
+ * Expect: 3 /bad page directory entry 0x00300167 for 0x40001000/
+ * Args: directory 0x00300267
+ * Expect: 3 /bad page directory entry 0x00300267 for 0x40001000/
+ * Args: directory 0x00300467
+ * Expect: 3 /bad page directory entry 0x00300467 for 0x40001000/
+ * Args: directory 0x00300867
+ * Expect: 3 /bad page directory entry 0x00300867 for 0x40001000/
+ * Args: directory 0x00300081
+ * Expect: 3 /bad page directory entry 0x00300081 for 0x40001000/
+ * Args: directory 0x00400067
+ * Expect: 3 /bad page directory entry 0x00400067 for 0x40001000/
+ * Args: directory 0x80000067
+ * Expect: 3 /bad page directory entry 0x80000067 for 0x40001000/
+ * Args: directory 0xfffff067
+ * Expect: 3 /bad page directory entry 0xfffff067 for 0x40001000/
+ * Args: table 0x00300087
+ * Expect: 3 /bad page table entry 0x00300087 for 0x40001000/
+ * Args: table 0x003000e7
+ * Expect: 3 /bad page table entry 0x003000e7 for 0x40001000/
+ * Args: table 0x00400007
+ * Expect: 3 /bad page table entry 0x00400007 for 0x40001000/
+ * Args: table 0x00400067
+ * Expect: 3 /bad page table entry 0x00400067 for 0x40001000/
+ * Args: table 0x10000001
+ * Expect: 3 /bad page table entry 0x10000001 for 0x40001000/
+ * Args: table 0xfffff067
+ * Expect: 3 /bad page table entry 0xfffff067 for 0x40001000/
+ * Args: write 0x00400067
+ * Expect: 3 /bad page table entry 0x00400067 for 0x40001000/
+ * Args: jump 0x00400067
+ * Expect: 3 /bad page table entry 0x00400067 for 0x40001000/
+ * Args: user 0x00400067
+ * Expect: 3 /bad page table entry 0x00400067 for 0x40001000/
+ * Args: stack 0x00400067
+ * Expect: 3 /bad page table entry 0x00400067 for 0x40001ff4/
+ * Args: table 0x003ff067
+ * Expect: 0 /ok 0x003ff067/
+ * Args: table 0x00000067
+ * Expect: 0 /ok 0x00000067/
+ * Args: table 0x003ffe67
+ * Expect: 0 /ok 0x003ffe67/
+ * Args: directory 0x003ff067
+ * Expect: 3 /page fault at 0x40001000, .*error 0x0\b/
+ * Args: untouched
+ * Expect: 0 /ok untouched/
+ * Args: next
+ * Expect: 0 /ok next/
+ */
+#include "probe.h"
+
+#define VA	0x40001000
+
+static uint32_t *directory;
+
+static void user(void)
+{
+	asm volatile("movl %0, %%eax; int $0x80" : : "m" (*(int *)VA) : "eax");
+}
+
+/* Entries that would kill, all around those that are used. */
+static void untouched(void)
+{
+	for (uint32_t i = 0; i < 1024; i++)
+		if (!directory[i])
+			directory[i] = 0xfffffff7;
+	map_page(directory, VA + 4096, 0xfffff000, 0xfff);
+	flush_tlb(true);
+	*(volatile uint32_t *)VA;
+	shutdown("ok untouched");
+}
+
+/*
+ * The host reads an instruction that traps. It must not look beyond it, into
+ * a page where this program never was.
+ */
+static void try_next(uint32_t ring, const char *what, const uint8_t *code,
+		     uint32_t length, uint32_t error)
+{
+	uint32_t bad[] = { 0xfffff067, 0x003000e7, 0x00301007 };
+
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t at = VA + 4096 - length;
+
+		map_page(directory, VA + 4096, bad[i] & ~0xfff, bad[i] & 0xfff);
+		flush_tlb(true);
+		memcpy((uint8_t *)at, code, length);
+		start_in(ring, (void *)at);
+		probe();
+		expect_all(what, 13, error, (void *)at);
+		expect_equal(what, "next entry",
+			     *entry_of(directory, VA + 4096), bad[i]);
+	}
+}
+
+static void next(void)
+{
+	for (uint32_t ring = 1; ring <= 3; ring++) {
+		try_next(ring, "hlt", (uint8_t[]){ 0xf4 }, 1, 0);
+		try_next(ring, "sti", (uint8_t[]){ 0xfb }, 1, 0);
+		try_next(ring, "clts", (uint8_t[]){ 0x0f, 6 }, 2, 0);
+		try_next(ring, "int", (uint8_t[]){ 0xcd, 2 }, 2, 2 * 8 + 2);
+	}
+	shutdown("ok next");
+}
+
+void main(const char *command_line)
+{
+	uint32_t entry = parse_number(next_word(command_line));
+	volatile uint32_t *word = (uint32_t *)VA;
+
+	lguest_init();
+	probe_init();
+	set_gate(14, NULL, 0);		/* so a page fault kills as well */
+	directory = open_paging();
+	map_page(directory, VA, 0x00300000, PTE_P | PTE_W | PTE_U);
+	if (is(command_line, "untouched"))
+		untouched();
+	if (is(command_line, "next"))
+		next();
+	if (is(command_line, "directory"))
+		directory[VA >> 22] = entry;
+	else
+		*entry_of(directory, VA) = entry;
+	flush_tlb(true);
+
+	if (is(command_line, "write"))
+		*word = 0;
+	if (is(command_line, "jump"))
+		((void (*)(void))word)();
+	if (is(command_line, "stack"))
+		asm volatile("movl %0, %%esp; int $0x80" : : "r" (VA + 4096));
+	if (is(command_line, "user")) {
+		start_in(3, user);
+		probe();
+	} else {
+		*word;
+	}
+	if (entry < memory_size())
+		shutdown("ok %s", next_word(command_line));
+	shutdown("FAILED %s was followed", command_line);
+}
