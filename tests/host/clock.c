@@ -256,6 +256,8 @@ static void test_set_clock(struct puppet *p)
 		check(p, told <= 0 && told > -PATIENCE * SECOND,
 		      "and the guest is told the new time (%lld ns off)",
 		      (long long)told);
+		if (took < 300 * MS)
+			return;		/* the next might take a day */
 	}
 }
 

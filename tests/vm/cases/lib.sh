@@ -95,16 +95,20 @@ dots()
 	wc -c <"/tmp/forever.$1"
 }
 
+# more_than N FUNCTION ARGUMENT: has it grown?
+more_than()
+{
+	[ "$("$2" "$3")" -gt "$1" ]
+}
+
 # goes_on WAY: it prints more of them.
 goes_on()
 {
-	dots_before=$(dots "$1")
-	until_true eval '[ "$(dots '"$1"')" -gt "$dots_before" ]'
+	until_true more_than "$(dots "$1")" dots "$1"
 }
 
 # computes PID: it gets more processor time.
 computes()
 {
-	ticks_before=$(ticks "$1")
-	until_true eval '[ "$(ticks '"$1"')" -gt "$ticks_before" ]'
+	until_true more_than "$(ticks "$1")" ticks "$1"
 }
