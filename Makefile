@@ -95,7 +95,7 @@ check-kernels: deps-run deps-kernels launcher guests tests ## the tests on 6.1-c
 	@tests/check kernels
 
 .PHONY: check-debug
-check-debug: deps-run deps-debug launcher guests tests ## the tests on a kernel that checks locks, memory and more; it is built first
+check-debug: deps-run deps-debug launcher guests tests ## the tests on a kernel that checks locks and memory, which is built first
 	@tests/check debug
 
 .PHONY: check-bochs
@@ -103,7 +103,7 @@ check-bochs: deps-run deps-bochs module launcher guests tests ## the tests under
 	@tests/check bochs
 
 .PHONY: check-mutants
-check-mutants: deps-build deps-run deps-check module launcher guests tests ## do the tests notice when a chunk is taken away?
+check-mutants: deps-run deps-check deps-debug module launcher guests tests ## do the tests notice when a chunk is taken away?
 	@tests/check-mutants
 
 .PHONY: lint
@@ -169,7 +169,7 @@ define module
 endef
 
 .PHONY: module
-module: deps-build tangle ## build/RELEASE/lguest.ko, for KERNEL=
+module: deps-build $(if $(filter debug,$(KERNEL)),deps-debug) tangle ## build/RELEASE/lguest.ko, for KERNEL=
 	$(call module,$(KERNEL))
 
 # User space and guests.  Everything is small: one compiler run each.

@@ -15,7 +15,7 @@
 
 #define LINE		5
 #define IGNORED_FLAGS	0x00010000	/* RF: whether the image has it */
-#define LIVE_CLEAR	0x00034100	/* TF NT RF VM */
+#define LIVE_CLEAR	0x00024100	/* TF NT VM; HLT itself sets RF */
 
 static uint32_t frame(struct puppet *p, int n)
 {

@@ -22,7 +22,7 @@
 #define OLD_FRAME	(STACK - 12)
 #define IF		0x00000200
 #define ALWAYS		0x00000002
-#define NEVER		0xffc3f128	/* TF IOPL NT RF VM, unused bits */
+#define NEVER		0xffc2f128	/* TF IOPL NT VM, unused; HLT sets RF */
 #define VIF_VIP		0x00180000
 #define HARMLESS	0x00240cd5	/* CF PF AF ZF SF DF OF AC ID */
 
