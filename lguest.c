@@ -566,6 +566,17 @@ static int pin_page(struct lguest *lg, u32 gpa, struct page **page)
 }
 
 /* <<define the functions for guest tables>> */
+/* <<read an entry in one piece>> */
+static bool read_entry(struct lguest *lg, u32 gpa, u32 *entry)
+{
+	u32 __user *from = guest_range(lg, gpa, sizeof(*entry));
+
+	if (from && !get_user(*entry, from))
+		return true;
+	kill_guest(lg, "bad read address 0x%08x len 4", gpa);
+	return false;
+}
+
 /* <<know whether an entry points at memory>> */
 static bool is_memory(struct lguest *lg, u32 entry)
 {
@@ -575,7 +586,7 @@ static bool is_memory(struct lguest *lg, u32 entry)
 /* <<read an entry of the page directory>> */
 static bool read_pde(struct lguest *lg, u32 va, u32 *pde)
 {
-	if (!read_guest(lg, pde, lg->pgdir + (va >> 22) * 4, sizeof(*pde)))
+	if (!read_entry(lg, lg->pgdir + (va >> 22) * 4, pde))
 		return false;
 	if (!(*pde & _PAGE_PRESENT) ||
 	    (!(*pde & PDE_BAD) && is_memory(lg, *pde)))
@@ -590,7 +601,7 @@ static bool read_pte(struct lguest *lg, u32 va, struct guest_page *page)
 {
 	u32 pte;
 
-	if (!read_guest(lg, &pte, page->where, sizeof(pte)))
+	if (!read_entry(lg, page->where, &pte))
 		return false;
 	page->entry = pte;
 	if (!(pte & _PAGE_PRESENT) ||
