@@ -1003,13 +1003,13 @@ static void raise_line(struct lguest *lg, unsigned int line)
 {
 	unsigned long flags;
 
-	if (test_and_set_bit(line, &lg->lines))
-		return;
 	spin_lock_irqsave(&lg->runner_lock, flags);
-	if (lg->runner)
-		kick_process(lg->runner);
+	if (!test_and_set_bit(line, &lg->lines)) {
+		if (lg->runner)
+			kick_process(lg->runner);
+		wake_up(&lg->halt);
+	}
 	spin_unlock_irqrestore(&lg->runner_lock, flags);
-	wake_up(&lg->halt);
 }
 
 /* <<raise the clock's line>> */
