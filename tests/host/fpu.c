@@ -130,17 +130,6 @@ static void fill(struct area *area, uint8_t seed)
 		area->bytes[avx_offset + i] = i ^ ~seed;
 }
 
-static bool same_legacy(const uint8_t *a, const uint8_t *b)
-{
-	/* Not the last instruction and its operand: AMD does not keep them. */
-	if (memcmp(a, b, 6) || memcmp(a + 24, b + 24, 4))
-		return false;
-	for (int i = 0; i < 8; i++)
-		if (memcmp(a + 32 + i * 16, b + 32 + i * 16, 10))
-			return false;
-	return memcmp(a + 160, b + 160, 256) == 0;
-}
-
 static bool same(const struct area *a, const struct area *b)
 {
 	return same_legacy(a->bytes, b->bytes) &&
@@ -326,16 +315,6 @@ static void *random_thread(void *argument NOT_USED)
 			bail_out("/dev/urandom");
 	close(fd);
 	return NULL;
-}
-
-static void stay_here(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		note("cannot stay on one processor");
 }
 
 static void storm_of_signals(unsigned int us)

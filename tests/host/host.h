@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <regex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -376,6 +377,31 @@ static inline void interrupt_on(int signal)
 	struct sigaction action = { .sa_handler = do_nothing };
 
 	sigaction(signal, &action, NULL);	/* no SA_RESTART */
+}
+
+/* --- The processor -------------------------------------------------------- */
+
+/* All of it on one processor: what is wrong there should meet us again. */
+static inline void stay_here(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		note("cannot stay on one processor");
+}
+
+/* What FXSAVE writes: x87, MMX and SSE registers, and how they are used. */
+static inline bool same_legacy(const uint8_t *a, const uint8_t *b)
+{
+	/* Not the last instruction and its operand: AMD does not keep them. */
+	if (memcmp(a, b, 6) || memcmp(a + 24, b + 24, 4))
+		return false;
+	for (int i = 0; i < 8; i++)
+		if (memcmp(a + 32 + i * 16, b + 32 + i * 16, 10))
+			return false;
+	return memcmp(a + 160, b + 160, 256) == 0;
 }
 
 #endif

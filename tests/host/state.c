@@ -315,17 +315,6 @@ static void fill_legacy(uint8_t *area)
 		area[160 + i] = i ^ 0x5a;
 }
 
-static bool same_legacy(const uint8_t *a, const uint8_t *b)
-{
-	/* Not the last instruction and its operand: AMD does not keep them. */
-	if (memcmp(a, b, 6) || memcmp(a + 24, b + 24, 4))
-		return false;
-	for (int i = 0; i < 8; i++)
-		if (memcmp(a + 32 + i * 16, b + 32 + i * 16, 10))
-			return false;
-	return memcmp(a + 160, b + 160, 256) == 0;
-}
-
 static void test_fpu(void)
 {
 	struct vm vm = NEW_VM(rough_code);
@@ -527,17 +516,6 @@ static void test_system_calls(void)
 		ok(status == 0, "a 32-bit program after (status %#x)", status);
 	}
 	free_vm(&vm);
-}
-
-/* All of it on one processor: what is wrong there should meet us again. */
-static void stay_here(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		note("cannot stay on one processor");
 }
 
 int main(void)

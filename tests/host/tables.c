@@ -11,9 +11,9 @@
  * Expected: the guest reads from one of the good pages, until an entry kills
  * it that is bad, or not there.
  */
-#include <pthread.h>
-
 #include "host.h"
+
+#include <pthread.h>
 
 #define DIRECTORY	0x9000
 #define TABLE		0xa000		/* of the first 4 MB */

@@ -116,16 +116,6 @@ static void test_perf(int cpu)
 		close(fds[i]);
 }
 
-static void stay_here(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		note("cannot stay on one processor");
-}
-
 int main(void)
 {
 	int status, hits = 0;
