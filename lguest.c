@@ -17,6 +17,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/nospec.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
@@ -24,6 +25,7 @@
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
+#include <linux/xarray.h>
 #include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/fpu/api.h>
@@ -43,15 +45,18 @@
  */
 #define LGUEST_TRAP_ENTRY	0x1f
 
-#define LHCALL_FLUSH_ASYNC	0	/* - */
+#define LHCALL_FLUSH_ASYNC	0	/* - ; only makes those in the ring */
 #define LHCALL_LGUEST_INIT	1	/* address of struct lguest_data */
 #define LHCALL_SHUTDOWN		2	/* address of 128 bytes, how */
-#define LHCALL_NEW_PGTABLE	4	/* address of page directory */
-#define LHCALL_FLUSH_TLB	5	/* 0: user part, else everything */
+#define LHCALL_NEW_PGTABLE	4	/* address of the top table */
+#define LHCALL_FLUSH_TLB	5	/* 0: programs' part, else everything */
 #define LHCALL_LOAD_IDT_ENTRY	6	/* vector, low word, high word */
 #define LHCALL_SET_STACK	7	/* ss, esp, pages: 0 to 2 */
 #define LHCALL_SET_CLOCKEVENT	9	/* nanoseconds from now; 0: never */
 #define LHCALL_HALT		10	/* - */
+#define LHCALL_SET_PMD		13	/* PAE: address of its table, index */
+#define LHCALL_SET_PTE		14	/* top table, address, low, high */
+#define LHCALL_SET_PGD		15	/* top table, index */
 #define LHCALL_LOAD_TLS		16	/* address of three descriptors */
 #define LHCALL_LOAD_GDT_ENTRY	18	/* index, low word, high word */
 #define LHCALL_SEND_INTERRUPTS	19	/* - */
@@ -92,7 +97,7 @@ struct lguest_data {
 	uint32_t reserve_mem;		/* host: bytes at the top; 0 */
 	uint32_t tsc_khz;		/* host: 0 if the TSC is no clock */
 	uint32_t noirq_iret;		/* guest, read at INIT: its iret */
-	uint32_t kernel_address;	/* guest; not read yet */
+	uint32_t kernel_address;	/* guest, read at INIT: see below */
 	uint32_t syscall_vec;		/* guest, read at INIT: 0x80 */
 };
 
@@ -101,10 +106,13 @@ struct lguest_data {
 
 struct lguest_create {
 	uint64_t memory;	/* launcher address of guest-physical 0 */
-	uint64_t size;		/* bytes; both multiples of 4096 */
+	uint64_t size;		/* bytes of memory */
+	uint64_t device_size;	/* bytes of device pages behind it, or 0 */
 	uint32_t entry;		/* the guest's first eip */
-	uint32_t reserved;	/* 0 */
+	uint32_t flags;		/* LGUEST_PAE or 0 */
 };
+
+#define LGUEST_PAE	1	/* the guest's page tables have 8-byte entries */
 
 /* <<define the guest's registers for launchers>> */
 struct lguest_regs {
@@ -118,14 +126,24 @@ struct lguest_regs {
 #define LGUEST_EXIT_RESTART	2	/* it wants to be started again */
 #define LGUEST_EXIT_KILLED	3	/* the host refused to go on */
 #define LGUEST_EXIT_PRIVILEGED	4	/* can you do this instruction? */
+#define LGUEST_EXIT_MMIO	5	/* can you do this, to a device page? */
 
 #define LGUEST_INSN_MAX		15	/* the longest instruction */
 
 struct lguest_exit {
 	uint32_t reason;			/* LGUEST_EXIT_... */
-	uint32_t insn_bytes;		/* in insn, if PRIVILEGED */
+	uint32_t address;		/* guest-physical, if MMIO */
+	uint32_t insn_bytes;		/* in insn, if PRIVILEGED or MMIO */
 	uint8_t insn[LGUEST_INSN_MAX + 1];	/* what is at eip */
 	char message[LGUEST_MESSAGE_SIZE];	/* printable, NUL at end */
+};
+
+/* <<define what a guest has cost>> */
+struct lguest_stats {
+	uint64_t visits;	/* times that the guest's world was entered */
+	uint64_t fills;		/* entries of shadows that were filled */
+	uint64_t tables;	/* pages of shadows, now */
+	uint64_t pinned;	/* pages of its memory that are pinned, now */
 };
 
 /* <<define the launcher's calls>> */
@@ -136,6 +154,8 @@ struct lguest_exit {
 #define LGUEST_RUN	_IOR(0xbe, 3, struct lguest_exit)
 #define LGUEST_IRQ	_IO(0xbe, 4)	/* the argument is the line */
 #define LGUEST_REFLECT	_IO(0xbe, 5)	/* no argument */
+#define LGUEST_GET_STATS	_IOR(0xbe, 6, struct lguest_stats)
+
 /* <<define constants of the page tables>> */
 #define MAP_TEXT	(_PAGE_PRESENT | _PAGE_ACCESSED)
 #define MAP_RODATA	(_PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_NX)
@@ -143,16 +163,29 @@ struct lguest_exit {
 			 _PAGE_DIRTY | _PAGE_NX)
 
 /* <<define constants of the page tables>> */
-#define MAP_TABLE	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | \
-			 _PAGE_ACCESSED)
+#define WRITABLE	1	/* tag of a page that is pinned for writing */
+/* <<define constants of the page tables>> */
+#define ALL_RIGHTS	(X86_PF_WRITE | X86_PF_USER | X86_PF_INSTR)
 
 /* <<define constants of the page tables>> */
 #define LINEAR_ENTRY	(_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED | \
 			 _PAGE_DIRTY)
 
 /* <<define constants of the page tables>> */
-#define PDE_BAD		((u32)~(PAGE_MASK | _PAGE_PRESENT | _PAGE_RW | \
-				_PAGE_USER | _PAGE_ACCESSED | _PAGE_DIRTY))
+#define GUEST_FRAME	GENMASK_ULL(51, 12)
+#define TABLE_FLAGS	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | \
+			 _PAGE_ACCESSED | _PAGE_DIRTY)
+
+/* <<define constants of the page tables>> */
+#define MAP_TABLE	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | \
+			 _PAGE_ACCESSED)
+
+/* <<define constants of the page tables>> */
+#define MOST_SHADOWS	256
+
+/* <<define constants of the page tables>> */
+#define TABLES_FOR_ALL		256
+#define PAGES_FOR_A_TABLE	128
 
 /* <<define constants of the descriptor tables>> */
 #define GUEST_GDT_ENTRIES	32
@@ -185,6 +218,8 @@ struct lguest_exit {
 #define GUEST_KERNEL_RING	1
 #define ERROR_CODE_IDT		BIT(1)	/* the index is one of the IDT */
 #define INT_N			0xcd	/* opcode of `int n` */
+/* <<define constants of hypercalls>> */
+#define CALL_DONE	0xff	/* in hcall_status: the place is free */
 /* <<define constants of the obituary>> */
 #define INSN_BYTES	8
 #define UNHANDLED_TRAP	"unhandled trap %u (%s) at 0x%04x:0x%08x, " \
@@ -200,6 +235,19 @@ struct lguest_exit {
 /* <<define which vectors are the host's>> */
 #define HOST_VECTORS \
 	(BIT(X86_TRAP_DB) | BIT(X86_TRAP_NMI) | BIT(X86_TRAP_MC))
+
+/* <<let the administrator choose>> */
+/* <<let the administrator choose a vector>> */
+static unsigned int syscall_vector = IA32_SYSCALL_VECTOR;
+module_param(syscall_vector, uint, 0444);
+MODULE_PARM_DESC(syscall_vector,
+		 "besides 0x80, a vector for guests' system calls: 32 to 255");
+
+/* <<let the administrator choose how many shadows>> */
+static unsigned int shadows = 16;
+module_param(shadows, uint, 0444);
+MODULE_PARM_DESC(shadows,
+		 "address spaces whose shadows each guest keeps: 1 to 256");
 
 /* <<define the structures>> */
 /* <<define the guest's frame>> */
@@ -266,6 +314,20 @@ struct guest_gate {
 };
 static_assert(sizeof(struct guest_gate) == 2 * sizeof(u32));
 
+/* <<define the shadow of an address space>> */
+/**
+ * struct shadow - our tables for one of the guest's address spaces
+ * @top:	the table that CR3 names; NULL if it was never needed
+ * @key:	guest-physical address of the guest's top table, or NO_KEY
+ * @used:	lguest.switches when the guest last switched to it
+ * @directories: for each GiB, the guest's table of level 2 that was used
+ */
+struct shadow {
+	u64 *top, key, used;
+	u32 directories[4];
+};
+#define NO_KEY	(~0ULL)
+
 /* <<define a guest>> */
 /**
  * struct lguest - one guest; one open file of /dev/lguest
@@ -273,28 +335,38 @@ static_assert(sizeof(struct guest_gate) == 2 * sizeof(u32));
  * @mm:		the launcher's address space, pinned, from CREATE to close
  * @memory:	launcher address of guest-physical 0
  * @pages:	size of the guest's memory in pages
- * @root:	top of the shadow page table; NULL before CREATE
- * @cross:	the cross page
+ * @cross:	the cross page; NULL before CREATE
  * @idt:	the interrupt table while the guest runs
- * @pinned:	pages charged to @mm
  * @exit:	why LGUEST_RUN returns; reason 0 while the guest can run
+ * @stats:	what it has cost so far; @stats.pinned is charged to @mm
+ * @call:	the hypercall that is being made, or NULL; @call_name its name
  */
 struct lguest {
 	struct mutex lock;
 	struct mm_struct *mm;
 	unsigned long memory;
 	u32 pages;
-	u64 *root;
 	struct cross_page *cross;
 	gate_desc *idt;
-	unsigned long pinned;
 	struct lguest_exit exit;
+	struct lguest_stats stats;
+	const struct lguest_call *call;
+	const char *call_name;
+	/* <<remember the guest's memory>> */
+	bool pae;		/* its page tables are PAE's; from CREATE */
+	bool linear;		/* it has none yet */
+	u64 device_bytes;	/* of device pages behind its memory; from CREATE */
+	struct xarray memory_pages;	/* those that are pinned, by number */
+	u64 common_start;	/* where what is common begins, or 4 GiB */
+	struct shadow common, *shadows, *active;
+	unsigned int nr_shadows;
+	u64 switches;		/* calls of NEW_PGTABLE: a clock for @shadows */
 	/* <<remember what the guest told us>> */
 	u32 data;		/* gpa of its lguest_data; 0 before INIT */
 	u32 noirq_iret;		/* address of its iret; from INIT */
 	u32 syscall_vector;	/* besides 0x80; from INIT */
-	bool linear;		/* no page tables yet */
-	u32 pgdir;		/* gpa of its page directory, if not linear */
+	u32 kernel_address;	/* where its kernel begins; 0: nowhere; from INIT */
+	unsigned int next_call;	/* the place in the ring that comes next */
 	u16 ss1;		/* the stack for traps from outer rings */
 	u32 esp1;
 	struct guest_gate gates[IDT_ENTRIES];
@@ -312,11 +384,13 @@ struct lguest {
 
 /* <<define the result of a walk>> */
 struct guest_page {
+	u64 entry;	/* of the lowest level, as it is now */
 	u32 gpa;	/* of the page; valid if the walk succeeded */
-	u32 rights;	/* _PAGE_RW, _PAGE_USER: what both levels allow */
-	u32 entry;	/* of the lowest level, as it is now */
+	u32 rights;	/* of X86_PF_WRITE, _USER, _INSTR: what is allowed */
 	u32 where;	/* gpa of that entry; 0 in linear mode */
+	u32 directory;	/* gpa of the table of level 2 */
 	u32 error;	/* a page-fault error code, if it failed */
+	bool device;	/* it is no memory, but for the launcher */
 };
 
 /* <<declare what the switcher exports>> */
@@ -372,18 +446,19 @@ static void __printf(2, 3) kill_guest(struct lguest *lg, const char *fmt, ...)
 {
 	char text[LGUEST_MESSAGE_SIZE];
 	va_list args;
+	int len;
 
 	va_start(args, fmt);
-	vscnprintf(text, sizeof(text), fmt, args);
+	len = vscnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	/* <<name the call that is made>> */
+	if (lg->call)
+		scnprintf(text + len, sizeof(text) - len,
+			  ", in %s(0x%x, 0x%x, 0x%x, 0x%x)", lg->call_name,
+			  lg->call->arg1, lg->call->arg2, lg->call->arg3,
+			  lg->call->arg4);
 	end_guest(lg, LGUEST_EXIT_KILLED, text);
 }
-
-/* <<let the administrator choose a vector>> */
-static unsigned int syscall_vector = IA32_SYSCALL_VECTOR;
-module_param(syscall_vector, uint, 0444);
-MODULE_PARM_DESC(syscall_vector,
-		 "besides 0x80, a vector for guests' system calls: 32 to 255");
 
 /* <<clamp flags>> */
 static u32 clamp_flags(u32 flags)
@@ -396,6 +471,11 @@ static u32 clamp_flags(u32 flags)
 static u64 guest_bytes(struct lguest *lg)
 {
 	return (u64)lg->pages << PAGE_SHIFT;
+}
+
+static u64 device_end(struct lguest *lg)
+{
+	return guest_bytes(lg) + lg->device_bytes;
 }
 
 static void __user *guest_range(struct lguest *lg, u32 gpa, u32 len)
@@ -439,6 +519,69 @@ static_assert(sizeof(struct lguest_data) == 1388);
 		    &(typeof_member(struct lguest_data, field)) { value }, \
 		    sizeof_field(struct lguest_data, field))
 
+/* <<give a page back>> */
+static void unpin_page(void *pinned)
+{
+	struct page *page = xa_untag_pointer(pinned);
+
+	unpin_user_pages_dirty_lock(&page, 1,
+				    xa_pointer_tag(pinned) == WRITABLE);
+}
+
+/* <<pin a page of the launcher's>> */
+static void *pin_page(struct lguest *lg, u32 gpa)
+{
+	unsigned long flags = FOLL_WRITE | FOLL_LONGTERM;
+	struct page *page;
+	int got;
+
+	got = pin_user_pages_fast(lg->memory + gpa, 1, flags, &page);
+	if (got == -EFAULT) {
+		flags = FOLL_LONGTERM;
+		got = pin_user_pages_fast(lg->memory + gpa, 1, flags, &page);
+	}
+	if (got == 1)
+		return xa_tag_pointer(page, flags & FOLL_WRITE ? WRITABLE : 0);
+	if (got == -EFAULT)
+		kill_guest(lg, "the launcher has no memory at 0x%08x", gpa);
+	return ERR_PTR(got < 0 ? got : -EAGAIN);
+}
+
+/* <<remember a pinned page>> */
+static int remember_page(struct lguest *lg, u32 gpa, void *page)
+{
+	int err;
+
+	if (account_locked_vm(lg->mm, 1, true))
+		return -ENOMEM;
+	err = xa_err(xa_store(&lg->memory_pages, gpa >> PAGE_SHIFT, page,
+			      GFP_KERNEL_ACCOUNT));
+	if (err)
+		account_locked_vm(lg->mm, 1, false);
+	else
+		lg->stats.pinned++;
+	return err;
+}
+
+/* <<find the host's page behind a guest's>> */
+static void *find_page(struct lguest *lg, u32 gpa)
+{
+	void *page = xa_load(&lg->memory_pages, gpa >> PAGE_SHIFT);
+	int err;
+
+	if (page)
+		return page;
+	page = pin_page(lg, gpa);
+	if (IS_ERR(page))
+		return page;
+	err = remember_page(lg, gpa, page);
+	if (!err)
+		return page;
+	unpin_page(page);
+	return ERR_PTR(err);
+}
+
+/* <<define the functions for shadows>> */
 /* <<walk the page tables>> */
 static int top_level(void)
 {
@@ -457,31 +600,53 @@ static u64 *table_below(u64 entry)
 	return __va(__sme_clr(entry & PTE_PFN_MASK));
 }
 
-/* <<find or make a page-table entry>> */
-static u64 *find_pte(struct lguest *lg, unsigned long va)
+/* <<add a table to the shadow>> */
+static u64 *new_table(struct lguest *lg)
 {
-	u64 *entry, *table = lg->root;
-	unsigned long page;
-	int level;
+	u64 *table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 
-	for (level = top_level(); level > 1; level--) {
+	if (table)
+		lg->stats.tables++;
+	return table;
+}
+
+static void free_table(struct lguest *lg, u64 *table)
+{
+	free_page((unsigned long)table);
+	lg->stats.tables--;
+}
+
+static bool add_table(struct lguest *lg, u64 *entry)
+{
+	u64 *table = new_table(lg);
+
+	if (table)
+		*entry = __sme_set(__pa(table)) | MAP_TABLE;
+	return table;
+}
+
+/* <<find an entry of the shadow>> */
+static u64 *shadow_entry(struct lguest *lg, struct shadow *shadow,
+			 unsigned long va, int lowest, bool make)
+{
+	u64 *entry, *table = shadow->top;
+	int level = top_level();
+
+	for (;; level--) {
 		entry = entry_at(table, va, level);
-		if (!*entry) {
-			page = get_zeroed_page(GFP_KERNEL_ACCOUNT);
-			if (!page)
-				return NULL;
-			*entry = __sme_set(__pa(page)) | MAP_TABLE;
-		}
+		if (level == lowest)
+			return entry;
+		if (!*entry && !(make && add_table(lg, entry)))
+			return NULL;
 		table = table_below(*entry);
 	}
-	return entry_at(table, va, 1);
 }
 
 /* <<map one page of the host>> */
 static int map_host_page(struct lguest *lg, void *va, struct page *page,
 			 u64 flags)
 {
-	u64 *pte = find_pte(lg, (unsigned long)va);
+	u64 *pte = shadow_entry(lg, &lg->common, (unsigned long)va, 1, true);
 
 	if (!pte)
 		return -ENOMEM;
@@ -506,141 +671,282 @@ static int map_switcher(struct lguest *lg)
 	return err;
 }
 
-/* <<give a page back>> */
-static void unpin_entry(u64 entry)
+/* <<know which shadow owns an address>> */
+static struct shadow *part_of(struct lguest *lg, struct shadow *shadow,
+			      u32 va)
 {
-	struct page *page = virt_to_page(table_below(entry));
-
-	unpin_user_pages_dirty_lock(&page, 1, entry & _PAGE_RW);
+	return va >= lg->common_start ? &lg->common : shadow;
 }
 
-/* <<free the page tables>> */
-static void free_table(u64 *table, unsigned long va, int level)
+/* <<find the entry to be filled>> */
+static u64 *entry_to_fill(struct lguest *lg, struct shadow *shadow, u32 va)
+{
+	struct shadow *owner = part_of(lg, shadow, va);
+	u64 *entry = shadow_entry(lg, owner, va, 1, true);
+	u64 *reference;
+
+	if (!entry || owner == shadow)
+		return entry;
+	reference = shadow_entry(lg, shadow, va, 2, true);
+	if (!reference)
+		return NULL;
+	*reference = *shadow_entry(lg, owner, va, 2, false);
+	return entry;
+}
+
+/* <<free the tables below an entry>> */
+static void free_tables(struct lguest *lg, u64 *entry, unsigned long va,
+			int level, unsigned long border)
 {
 	unsigned long step = 1UL << (PAGE_SHIFT + 9 * (level - 1));
+	u64 *table = table_below(*entry);
 	int i;
 
-	for (i = 0; i < PTRS_PER_PTE; i++, va += step) {
-		if (!table[i])
-			continue;
-		if (level > 1)
-			free_table(table_below(table[i]), va, level - 1);
-		else if (va < SZ_4G)
-			unpin_entry(table[i]);
-	}
-	free_page((unsigned long)table);
+	for (i = 0; level > 1 && i < PTRS_PER_PTE; i++, va += step)
+		if (table[i] && (level > 2 || va < border))
+			free_tables(lg, &table[i], va, level - 1, border);
+	free_table(lg, table);
+	*entry = 0;
 	cond_resched();
 }
 
-/* <<drop the shadow>> */
-static void drop_shadow(struct lguest *lg)
+/* <<drop what a shadow knows>> */
+static void drop_below_4g(struct lguest *lg, struct shadow *shadow,
+			  unsigned long border)
 {
-	if (lg->root[0])
-		free_table(table_below(lg->root[0]), 0, top_level() - 1);
-	lg->root[0] = 0;
-	account_locked_vm(lg->mm, lg->pinned, false);
-	lg->pinned = 0;
+	if (shadow->top && shadow->top[0])
+		free_tables(lg, shadow->top, 0, top_level() - 1, border);
 }
 
-/* <<pin a page of the guest>> */
-static int pin_page(struct lguest *lg, u32 gpa, struct page **page)
+static void drop_shadow(struct lguest *lg, struct shadow *shadow)
 {
-	int got;
+	drop_below_4g(lg, shadow, lg->common_start);
+}
 
-	if (account_locked_vm(lg->mm, 1, true))
-		return -ENOMEM;
-	got = pin_user_pages_fast(lg->memory + gpa, 1,
-				  FOLL_WRITE | FOLL_LONGTERM, page);
-	if (got == 1) {
-		lg->pinned++;
-		return 0;
+/* <<drop the programs' part>> */
+static void drop_programs(struct lguest *lg)
+{
+	int i;
+
+	for (i = 0; i < lg->nr_shadows; i++)
+		drop_shadow(lg, &lg->shadows[i]);
+}
+
+/* <<drop everything>> */
+static void drop_everything(struct lguest *lg)
+{
+	drop_programs(lg);
+	drop_below_4g(lg, &lg->common, SZ_4G);
+}
+
+/* <<limit the number of tables>> */
+static void limit_tables(struct lguest *lg)
+{
+	unsigned long most = TABLES_FOR_ALL + lg->pages / PAGES_FOR_A_TABLE;
+	int i;
+
+	for (i = 0; lg->stats.tables > most && i < lg->nr_shadows; i++)
+		if (&lg->shadows[i] != lg->active)
+			drop_shadow(lg, &lg->shadows[i]);
+	if (lg->stats.tables > most)
+		drop_everything(lg);
+}
+
+/* <<find the shadow with a key>> */
+static struct shadow *find_shadow(struct lguest *lg, u32 key)
+{
+	int i;
+
+	for (i = 0; i < lg->nr_shadows; i++)
+		if (lg->shadows[i].key == key)
+			return &lg->shadows[i];
+	return NULL;
+}
+
+/* <<choose a shadow to be replaced>> */
+static struct shadow *oldest_shadow(struct lguest *lg)
+{
+	struct shadow *oldest = lg->shadows;
+	int i;
+
+	for (i = 1; i < lg->nr_shadows; i++)
+		if (lg->shadows[i].used < oldest->used)
+			oldest = &lg->shadows[i];
+	return oldest;
+}
+
+/* <<make a top table>> */
+static u64 *new_top(struct lguest *lg)
+{
+	u64 *top = new_table(lg);
+
+	if (top) {
+		memcpy(top, lg->common.top, PAGE_SIZE);
+		top[0] = 0;
 	}
-	account_locked_vm(lg->mm, 1, false);
-	/* <<explain why the page could not be pinned>> */
-	if (got == -EFAULT) {
-		kill_guest(lg, "the launcher has no writable memory at 0x%08x",
-			   gpa);
-		return 0;
-	}
-	return got < 0 ? got : -EAGAIN;
+	return top;
+}
+
+/* <<use a shadow>> */
+static void use_shadow(struct lguest *lg, struct shadow *shadow)
+{
+	shadow->used = ++lg->switches;
+	lg->active = shadow;
+	lg->cross->guest_cr3 = __sme_set(__pa(shadow->top));
+}
+
+/* <<take a shadow for a new address space>> */
+static struct shadow *take_shadow(struct lguest *lg, u32 key)
+{
+	struct shadow *shadow = oldest_shadow(lg);
+
+	if (!shadow->top)
+		shadow->top = new_top(lg);
+	if (!shadow->top)
+		shadow = lg->active;
+	drop_shadow(lg, shadow);
+	shadow->key = key;
+	return shadow;
 }
 
 /* <<define the functions for guest tables>> */
+/* <<describe the guest's format>> */
+static int guest_levels(struct lguest *lg)
+{
+	return lg->pae ? 3 : 2;
+}
+
+static int guest_shift(struct lguest *lg, int level)
+{
+	return PAGE_SHIFT + (lg->pae ? 9 : 10) * (level - 1);
+}
+
+static u32 entry_bytes(struct lguest *lg)
+{
+	return lg->pae ? sizeof(u64) : sizeof(u32);
+}
+
+/* <<find an entry of a guest's table>> */
+static u32 guest_entry(struct lguest *lg, u32 table, u32 va, int level)
+{
+	u32 bytes = entry_bytes(lg);
+	u32 entries = PAGE_SIZE / bytes;
+
+	return table + (va >> guest_shift(lg, level)) % entries * bytes;
+}
+
 /* <<read an entry in one piece>> */
-static bool read_entry(struct lguest *lg, u32 gpa, u32 *entry)
+static bool read_entry(struct lguest *lg, u32 gpa, u64 *entry)
 {
-	u32 __user *from = guest_range(lg, gpa, sizeof(*entry));
+	void __user *from = guest_range(lg, gpa, entry_bytes(lg));
+	u32 narrow;
 
-	if (from && !get_user(*entry, from))
+	if (from && lg->pae && !get_user(*entry, (u64 __user *)from))
 		return true;
-	kill_guest(lg, "bad read address 0x%08x len 4", gpa);
+	if (from && !lg->pae && !get_user(narrow, (u32 __user *)from)) {
+		*entry = narrow;
+		return true;
+	}
+	kill_guest(lg, "bad read address 0x%08x len %u", gpa, entry_bytes(lg));
 	return false;
 }
 
-/* <<know whether an entry points at memory>> */
-static bool is_memory(struct lguest *lg, u32 entry)
+/* <<replace an entry in one piece>> */
+static bool replace_entry(struct lguest *lg, u32 gpa, u64 old, u64 new)
 {
-	return guest_range(lg, entry & PAGE_MASK, PAGE_SIZE);
+	void __user *at = guest_range(lg, gpa, entry_bytes(lg));
+	u32 narrow = old;
+	int err;
+
+	if (lg->pae)
+		err = __try_cmpxchg_user((u64 __user *)at, &old, new, wide);
+	else
+		err = __try_cmpxchg_user((u32 __user *)at, &narrow, (u32)new,
+					 thin);
+	if (err >= 0)
+		return true;
+	kill_guest(lg, "bad write address 0x%08x len %u", gpa, entry_bytes(lg));
+	return false;
 }
 
-/* <<read an entry of the page directory>> */
-static bool read_pde(struct lguest *lg, u32 va, u32 *pde)
+/* <<check an entry of the guest's>> */
+static bool entry_is_good(struct lguest *lg, int level, u64 entry)
 {
-	if (!read_entry(lg, lg->pgdir + (va >> 22) * 4, pde))
+	static const u64 bad[] = {
+		[1] = ~(GUEST_FRAME | _PAGE_NX | ~PAGE_MASK) | _PAGE_PSE,
+		[2] = ~(GUEST_FRAME | TABLE_FLAGS),
+		[3] = ~(GUEST_FRAME | _PAGE_PRESENT),
+	};
+	u64 end = level == 1 ? device_end(lg) : guest_bytes(lg);
+
+	return !(entry & bad[level]) && (entry & GUEST_FRAME) < end;
+}
+
+/* <<take an entry into account>> */
+static bool check_entry(struct lguest *lg, u32 va, int level,
+			struct guest_page *page)
+{
+	static const char * const names[] = {
+		[1] = "table", [2] = "directory", [3] = "directory pointer",
+	};
+
+	if (!(page->entry & _PAGE_PRESENT))
 		return false;
-	if (!(*pde & _PAGE_PRESENT) ||
-	    (!(*pde & PDE_BAD) && is_memory(lg, *pde)))
-		return true;
-	kill_guest(lg, "bad page directory entry 0x%08x for 0x%08x",
-		   *pde, va);
-	return false;
+	if (!entry_is_good(lg, level, page->entry)) {
+		kill_guest(lg, "bad page %s entry 0x%08llx for 0x%08x",
+			   names[level], page->entry, va);
+		return false;
+	}
+	if (level < 3)
+		page->rights &= page->entry | X86_PF_INSTR;
+	if (page->entry & _PAGE_NX)
+		page->rights &= ~X86_PF_INSTR;
+	page->gpa = page->entry & GUEST_FRAME;
+	page->device = page->gpa >= guest_bytes(lg);
+	return true;
 }
 
-/* <<read an entry of the page table>> */
-static bool read_pte(struct lguest *lg, u32 va, struct guest_page *page)
+/* <<go down the guest's tables>> */
+static bool walk_down(struct lguest *lg, u32 table, u32 va, int lowest,
+		      struct guest_page *page)
 {
-	u32 pte;
+	int level = guest_levels(lg);
 
-	if (!read_entry(lg, page->where, &pte))
-		return false;
-	page->entry = pte;
-	if (!(pte & _PAGE_PRESENT) ||
-	    (!(pte & _PAGE_PSE) && is_memory(lg, pte)))
-		return true;
-	kill_guest(lg, "bad page table entry 0x%08x for 0x%08x", pte, va);
-	return false;
+	page->rights = ALL_RIGHTS;
+	for (; level >= lowest; level--) {
+		page->where = guest_entry(lg, table, va, level);
+		if (!read_entry(lg, page->where, &page->entry) ||
+		    !check_entry(lg, va, level, page))
+			return false;
+		if (level == 2)
+			page->directory = table;
+		table = page->gpa;
+	}
+	return true;
 }
 
 /* <<find the guest's entry for an address>> */
 static bool find_entry(struct lguest *lg, u32 va, struct guest_page *page)
 {
-	u32 pde;
-
-	if (lg->linear) {
-		page->entry = (va & PAGE_MASK) | LINEAR_ENTRY;
-		page->rights = _PAGE_RW;
-		return va < guest_bytes(lg);
-	}
-	if (!read_pde(lg, va, &pde) || !(pde & _PAGE_PRESENT))
-		return false;
-	page->where = (pde & PAGE_MASK) + (va >> PAGE_SHIFT) % 1024 * 4;
-	if (!read_pte(lg, va, page) || !(page->entry & _PAGE_PRESENT))
-		return false;
-	page->rights = pde & page->entry & (_PAGE_RW | _PAGE_USER);
-	return true;
+	if (!lg->linear)
+		return walk_down(lg, lg->active->key, va, 1, page);
+	page->entry = (va & PAGE_MASK) | LINEAR_ENTRY;
+	page->gpa = va & PAGE_MASK;
+	page->rights = X86_PF_WRITE | X86_PF_INSTR;
+	page->device = va >= guest_bytes(lg);
+	return va < device_end(lg);
 }
 
 /* <<mark the guest's entry as used>> */
 static bool mark_used(struct lguest *lg, u32 access, struct guest_page *page)
 {
-	u32 entry = page->entry | _PAGE_ACCESSED;
+	u64 old = page->entry;
 
+	page->entry |= _PAGE_ACCESSED;
 	if (access & X86_PF_WRITE)
-		entry |= _PAGE_DIRTY;
-	if (entry == page->entry)
-		return true;
-	page->entry = entry;
-	return write_guest(lg, page->where, &entry, sizeof(entry));
+		page->entry |= _PAGE_DIRTY;
+	return page->entry == old ||
+	       replace_entry(lg, page->where, old, page->entry);
 }
 
 /* <<walk the guest's tables>> */
@@ -653,8 +959,7 @@ static bool walk_guest(struct lguest *lg, u32 va, u32 access,
 	page->error |= X86_PF_PROT;
 	if (access & ~page->rights)
 		return false;
-	page->gpa = page->entry & PAGE_MASK;
-	return mark_used(lg, access, page);
+	return page->device || mark_used(lg, access, page);
 }
 
 /* <<copy within a page of the guest's>> */
@@ -686,42 +991,167 @@ static u32 copy_virtual(struct lguest *lg, u32 va, void *buf, u32 len,
 	return done;
 }
 
-/* <<pin and map a page of the guest>> */
-static int map_guest_page(struct lguest *lg, u32 va,
-			  const struct guest_page *guest)
+/* <<fill an entry of the shadow>> */
+static int fill_shadow(struct lguest *lg, struct shadow *shadow, u32 va,
+		       const struct guest_page *guest)
 {
-	u64 flags, *pte = find_pte(lg, va);
+	u64 flags, *pte = entry_to_fill(lg, shadow, va);
 	struct page *page;
-	int err;
+	void *pinned;
 
 	if (!pte)
 		return -ENOMEM;
-	/* <<let go of what was mapped before>> */
-	if (*pte) {
-		unpin_entry(*pte);
-		*pte = 0;
-		lg->pinned--;
-		account_locked_vm(lg->mm, 1, false);
+	pinned = find_page(lg, guest->gpa);
+	if (IS_ERR(pinned))
+		return PTR_ERR(pinned);
+	/* <<refuse to write to what is only read>> */
+	if (guest->error & X86_PF_WRITE && xa_pointer_tag(pinned) != WRITABLE) {
+		kill_guest(lg, "the launcher has no writable memory at 0x%08x",
+			   guest->gpa);
+		return -EFAULT;
 	}
-	err = pin_page(lg, guest->gpa, &page);
-	if (err || lg->exit.reason)
-		return err;
 	/* <<choose the shadow entry's flags>> */
 	flags = _PAGE_PRESENT | _PAGE_ACCESSED | (guest->rights & _PAGE_USER);
-	if (guest->rights & _PAGE_RW && guest->entry & _PAGE_DIRTY)
+	if (guest->rights & X86_PF_WRITE && guest->entry & _PAGE_DIRTY &&
+	    xa_pointer_tag(pinned) == WRITABLE)
 		flags |= _PAGE_RW | _PAGE_DIRTY;
+	if (!(guest->rights & X86_PF_INSTR))
+		flags |= _PAGE_NX;
+	page = xa_untag_pointer(pinned);
 	*pte = __sme_set(page_to_phys(page)) | flags;
+	part_of(lg, shadow, va)->directories[va / SZ_1G] = guest->directory;
+	lg->stats.fills++;
 	return 0;
 }
 
-/* <<switch to another page table>> */
-static void new_pgtable(struct lguest *lg, u32 gpa)
+/* <<define the functions that keep shadows right>> */
+/* <<find the guest's top table>> */
+static u32 top_table(struct lguest *lg, u32 gpa)
 {
-	if (!PAGE_ALIGNED(gpa) || !guest_range(lg, gpa, PAGE_SIZE))
-		return kill_guest(lg, "bad page table address 0x%08x", gpa);
+	return lg->pae ? gpa & ~31 : gpa;
+}
+
+static bool top_is_good(struct lguest *lg, u32 top)
+{
+	if (lg->pae)
+		return guest_range(lg, top, 4 * sizeof(u64));
+	return PAGE_ALIGNED(top) && guest_range(lg, top, PAGE_SIZE);
+}
+
+/* <<leave linear mode>> */
+static void leave_linear_mode(struct lguest *lg)
+{
+	drop_everything(lg);
 	lg->linear = false;
-	lg->pgdir = gpa;
-	drop_shadow(lg);
+	if (lg->kernel_address)
+		lg->common_start = lg->kernel_address;
+}
+
+/* <<switch to another page table>> */
+static void new_pgtable(struct lguest *lg, const struct lguest_call *call)
+{
+	u32 top = top_table(lg, call->arg1);
+	struct shadow *shadow;
+
+	if (!top_is_good(lg, top))
+		return kill_guest(lg, "bad page table address 0x%08x", top);
+	if (lg->linear)
+		leave_linear_mode(lg);
+	shadow = find_shadow(lg, top);
+	if (!shadow)
+		shadow = take_shadow(lg, top);
+	use_shadow(lg, shadow);
+}
+
+/* <<fill an entry from a hypercall>> */
+static void refill(struct lguest *lg, struct shadow *shadow, u32 va,
+		   u64 entry)
+{
+	struct guest_page page = { .error = 0 };
+
+	if (!walk_down(lg, shadow->key, va, 2, &page))
+		return;
+	page.entry = entry;
+	if (check_entry(lg, va, 1, &page) && !page.device)
+		fill_shadow(lg, shadow, va, &page);
+}
+
+/* <<set an entry of a page table>> */
+static void set_guest_pte(struct lguest *lg, const struct lguest_call *call)
+{
+	u64 *pte, entry = call->arg3 | (lg->pae ? (u64)call->arg4 << 32 : 0);
+	u32 va = call->arg2;
+	struct shadow *shadow = lg->active;
+
+	if (va < lg->common_start)
+		shadow = find_shadow(lg, top_table(lg, call->arg1));
+	if (!shadow)
+		return;
+	pte = shadow_entry(lg, part_of(lg, shadow, va), va, 1, false);
+	if (!pte)
+		return;
+	*pte = 0;
+	if (entry & (_PAGE_ACCESSED | _PAGE_DIRTY))
+		refill(lg, shadow, va, entry);
+}
+
+/* <<clear what an entry covers>> */
+static void clear_shadow(struct lguest *lg, struct shadow *shadow, u32 va,
+			 int level)
+{
+	u32 size = 1U << guest_shift(lg, level);
+	struct shadow *owner = part_of(lg, shadow, va);
+	u64 *entry;
+
+	for (; size; size -= PMD_SIZE, va += PMD_SIZE) {
+		entry = shadow_entry(lg, owner, va, 2, false);
+		if (entry && *entry)
+			clear_page(table_below(*entry));
+	}
+}
+
+/* <<set an entry of a top table>> */
+static void set_guest_pgd(struct lguest *lg, const struct lguest_call *call)
+{
+	int level = guest_levels(lg);
+	u32 index = call->arg2, entries = lg->pae ? 4 : 1024;
+	struct shadow *shadow = find_shadow(lg, top_table(lg, call->arg1));
+	u32 va = index << guest_shift(lg, level);
+
+	if (index >= entries)
+		return kill_guest(lg, "bad page directory index %u", index);
+	if (va >= lg->common_start)
+		shadow = &lg->common;
+	if (shadow)
+		clear_shadow(lg, shadow, va, level);
+}
+
+/* <<set an entry of a middle table>> */
+static void set_guest_pmd(struct lguest *lg, const struct lguest_call *call)
+{
+	u32 table = call->arg1 & PAGE_MASK, index = call->arg2, gib;
+	int i;
+
+	if (!lg->pae || index >= PTRS_PER_PMD)
+		return kill_guest(lg, "bad middle directory index %u", index);
+	for (gib = 0; gib < 4; gib++) {
+		u32 va = gib * SZ_1G + index * PMD_SIZE;
+
+		if (lg->common.directories[gib] == table)
+			clear_shadow(lg, &lg->common, va, 2);
+		for (i = 0; i < lg->nr_shadows; i++)
+			if (lg->shadows[i].directories[gib] == table)
+				clear_shadow(lg, &lg->shadows[i], va, 2);
+	}
+}
+
+/* <<flush the shadows>> */
+static void flush_shadows(struct lguest *lg, const struct lguest_call *call)
+{
+	if (call->arg1)
+		drop_everything(lg);
+	else
+		drop_programs(lg);
 }
 
 /* <<define the functions for traps>> */
@@ -746,10 +1176,12 @@ static u32 fetch_insn(struct lguest *lg, u8 *insn, u32 len)
 {
 	u32 eip = lg->cross->frame.eip;
 	u32 first = PAGE_SIZE - offset_in_page(eip);
-	u64 *pte = len > first ? find_pte(lg, eip + first) : NULL;
+	u64 *pte = NULL;
 
-	if (len > first && !(pte && *pte))
-		len = first;
+	if (len > first)
+		pte = shadow_entry(lg, lg->active, eip + first, 1, false);
+	if (!(pte && *pte))
+		len = min(len, first);
 	return copy_virtual(lg, eip, insn, len, 0);
 }
 
@@ -802,13 +1234,14 @@ static void open_gate(struct lguest *lg, u32 vector)
 }
 
 /* <<load one entry of the guest's IDT>> */
-static void load_idt_entry(struct lguest *lg, u32 vector, u32 low, u32 high)
+static void load_idt_entry(struct lguest *lg, const struct lguest_call *call)
 {
 	union {
 		u32 words[2];
 		struct guest_gate gate;
-	} entry = { .words = { low, high } };
+	} entry = { .words = { call->arg2, call->arg3 } };
 	struct idt_bits bits = entry.gate.bits;
+	u32 vector = call->arg1;
 
 	if (vector >= IDT_ENTRIES)
 		return kill_guest(lg, "bad idt vector %u", vector);
@@ -892,11 +1325,21 @@ static void reflect(struct lguest *lg, u32 vector, u64 error)
 		enter_handler(lg, vector);
 }
 
+/* <<tell what the guest tried>> */
+static u32 what_was_tried(struct lguest *lg)
+{
+	u32 bits = X86_PF_WRITE | X86_PF_USER | (lg->pae ? X86_PF_INSTR : 0);
+
+	return lg->cross->frame.error & bits;
+}
+
 /* <<give the guest its page fault>> */
 static void guest_fault(struct lguest *lg, u32 error)
 {
 	u32 va = lg->cross->cr2;
 
+	if (lg->exit.reason)
+		return;
 	if (lg->linear && va >= guest_bytes(lg))
 		return unhandled_trap(lg, X86_TRAP_PF, error);
 	if (lg->data)
@@ -904,23 +1347,8 @@ static void guest_fault(struct lguest *lg, u32 error)
 	reflect(lg, X86_TRAP_PF, error);
 }
 
-/* <<handle a page fault>> */
-static int page_fault(struct lguest *lg)
-{
-	struct cross_page *cross = lg->cross;
-	u32 access = cross->frame.error & (X86_PF_WRITE | X86_PF_USER);
-	struct guest_page page = { .error = access };
-
-	if (cross->cr2 < SZ_4G &&
-	    walk_guest(lg, cross->cr2, access, &page))
-		return map_guest_page(lg, cross->cr2, &page);
-	if (!lg->exit.reason)
-		guest_fault(lg, page.error);
-	return 0;
-}
-
 /* <<leave an instruction to the launcher>> */
-static void leave_to_launcher(struct lguest *lg)
+static void leave_to_launcher(struct lguest *lg, u32 reason)
 {
 	struct lguest_exit *exit = &lg->exit;
 	u32 len;
@@ -931,7 +1359,30 @@ static void leave_to_launcher(struct lguest *lg)
 		return;
 	exit->insn_bytes = len;
 	exit->message[0] = '\0';
-	exit->reason = LGUEST_EXIT_PRIVILEGED;
+	exit->reason = reason;
+}
+
+/* <<handle a page fault>> */
+static int page_fault(struct lguest *lg)
+{
+	u64 va = lg->cross->cr2;
+	struct guest_page page = { .error = what_was_tried(lg) };
+	int err = 0;
+
+	limit_tables(lg);
+	if (va >= SZ_4G || !walk_guest(lg, va, page.error, &page))
+		guest_fault(lg, page.error);
+	else if (page.device)
+		leave_to_launcher(lg, LGUEST_EXIT_MMIO);
+	else
+		err = fill_shadow(lg, lg->active, va, &page);
+	return lg->exit.reason ? 0 : err;
+}
+
+/* <<reflect what no device answered>> */
+static void reflect_mmio(struct lguest *lg)
+{
+	guest_fault(lg, what_was_tried(lg) | X86_PF_PROT);
 }
 
 /* <<know whether the guest's gate is open>> */
@@ -966,7 +1417,7 @@ static void general_protection(struct lguest *lg)
 	u64 error = lg->cross->frame.error;
 
 	if (!error)
-		return leave_to_launcher(lg);
+		return leave_to_launcher(lg, LGUEST_EXIT_PRIVILEGED);
 	if (error != NO_ERROR_CODE && error & ERROR_CODE_IDT)
 		return software_interrupt(lg);
 	reflect(lg, X86_TRAP_GP, error);
@@ -1020,13 +1471,25 @@ static enum hrtimer_restart clock_event(struct hrtimer *timer)
 }
 
 /* <<set the guest's clock>> */
-static void set_clockevent(struct lguest *lg, u32 delta)
+static void set_clockevent(struct lguest *lg, const struct lguest_call *call)
 {
-	if (delta)
-		hrtimer_start(&lg->clock, ns_to_ktime(delta),
+	if (call->arg1)
+		hrtimer_start(&lg->clock, ns_to_ktime(call->arg1),
 			      HRTIMER_MODE_REL);
 	else
 		hrtimer_cancel(&lg->clock);
+}
+
+/* <<note that the guest halts>> */
+static void halt_guest(struct lguest *lg, const struct lguest_call *call)
+{
+	lg->halted = true;
+}
+
+/* <<take the note back>> */
+static void send_interrupts(struct lguest *lg, const struct lguest_call *call)
+{
+	set_data(lg, lg->data, irq_pending, 0);
 }
 
 /* <<look for a new interrupt>> */
@@ -1277,6 +1740,7 @@ static void visit_guest(struct lguest *lg)
 	load_gdt(&cross->bridge_gdt);
 	close_doors(&host, lg->fpu_wanted);
 	switch_to_guest(cross);
+	lg->stats.visits++;
 	rejoin_host(&host);
 	raise_again(cross);
 	/* <<take the FPU back>> */
@@ -1327,8 +1791,8 @@ static bool entry_is_ignored(u32 index)
 	return index == 10 || index == 11 || index == 16 || index == 31;
 }
 
-/* <<load one entry of the guest's GDT>> */
-static void load_gdt_entry(struct lguest *lg, u32 index, u32 low, u32 high)
+/* <<store a descriptor of the guest's>> */
+static void store_descriptor(struct lguest *lg, u32 index, u32 low, u32 high)
 {
 	union {
 		u64 raw;
@@ -1344,35 +1808,48 @@ static void load_gdt_entry(struct lguest *lg, u32 index, u32 low, u32 high)
 		lg->cross->guest_descs[index] = entry.desc;
 }
 
+/* <<load one entry of the guest's GDT>> */
+static void load_gdt_entry(struct lguest *lg, const struct lguest_call *call)
+{
+	store_descriptor(lg, call->arg1, call->arg2, call->arg3);
+}
+
 /* <<load the thread-local segments>> */
-static void load_tls(struct lguest *lg, u32 gpa)
+static void load_tls(struct lguest *lg, const struct lguest_call *call)
 {
 	u32 tls[2 * LGUEST_TLS_ENTRIES];
 	int i;
 
-	if (!read_guest(lg, tls, gpa, sizeof(tls)))
+	if (!read_guest(lg, tls, call->arg1, sizeof(tls)))
 		return;
 	for (i = 0; i < LGUEST_TLS_ENTRIES; i++)
-		load_gdt_entry(lg, LGUEST_TLS_FIRST + i,
-			       tls[2 * i], tls[2 * i + 1]);
+		store_descriptor(lg, LGUEST_TLS_FIRST + i,
+				 tls[2 * i], tls[2 * i + 1]);
 }
 
 /* <<set the stack for traps>> */
-static void set_stack(struct lguest *lg, u32 ss, u32 esp, u32 pages)
+static void set_stack(struct lguest *lg, const struct lguest_call *call)
 {
+	u32 ss = call->arg1, pages = call->arg3;
+
 	if ((ss & SEGMENT_RPL_MASK) != GUEST_KERNEL_RING)
 		return kill_guest(lg, "bad stack segment 0x%04x", ss);
 	if (pages > LGUEST_STACK_PAGES)
 		return kill_guest(lg, "bad stack pages %u", pages);
 	lg->ss1 = ss;
-	lg->esp1 = esp;
+	lg->esp1 = call->arg2;
 }
 
 /* <<define the functions for hypercalls>> */
-/* <<introduce the guest>> */
-static void initialize(struct lguest *lg, u32 gpa)
+/* <<do nothing>> */
+static void do_nothing(struct lguest *lg, const struct lguest_call *call)
 {
-	u32 vector, iret;
+}
+
+/* <<introduce the guest>> */
+static void initialize(struct lguest *lg, const struct lguest_call *call)
+{
+	u32 gpa = call->arg1, vector, iret, kernel;
 
 	if (lg->data)
 		return kill_guest(lg, "already have lguest_data");
@@ -1380,80 +1857,128 @@ static void initialize(struct lguest *lg, u32 gpa)
 	if (!gpa || !guest_range(lg, gpa, sizeof(struct lguest_data)))
 		return kill_guest(lg, "bad lguest_data 0x%08x", gpa);
 	if (!get_data(lg, gpa, syscall_vec, &vector) ||
-	    !get_data(lg, gpa, noirq_iret, &iret))
+	    !get_data(lg, gpa, noirq_iret, &iret) ||
+	    !get_data(lg, gpa, kernel_address, &kernel))
 		return;
 	if (vector != IA32_SYSCALL_VECTOR && vector != syscall_vector)
 		return kill_guest(lg, "bad syscall vector %u", vector);
+	/* <<check the kernel's address>> */
+	if (kernel % (1ULL << guest_shift(lg, guest_levels(lg))))
+		return kill_guest(lg, "bad kernel address 0x%08x", kernel);
 	if (!set_data(lg, gpa, reserve_mem, 0) ||
 	    !set_data(lg, gpa, tsc_khz, steady_tsc_khz()) ||
 	    !tell_time(lg, gpa))
 		return;
 	lg->syscall_vector = vector;
 	lg->noirq_iret = iret;
+	lg->kernel_address = kernel;
 	lg->data = gpa;
 }
 
 /* <<shut the guest down>> */
-static void shutdown(struct lguest *lg, u32 gpa, u32 how)
+static void shutdown(struct lguest *lg, const struct lguest_call *call)
 {
+	u32 reason = call->arg2 == LGUEST_SHUTDOWN_RESTART ?
+		     LGUEST_EXIT_RESTART : LGUEST_EXIT_POWEROFF;
 	char text[LGUEST_MESSAGE_SIZE], *c;
 
-	if (!read_guest(lg, text, gpa, sizeof(text)))
+	if (!read_guest(lg, text, call->arg1, sizeof(text)))
 		return;
 	text[sizeof(text) - 1] = '\0';
 	for (c = text; *c; c++)
 		if (!isascii(*c) || !isprint(*c))
 			*c = '?';
-	end_guest(lg, how == LGUEST_SHUTDOWN_RESTART ? LGUEST_EXIT_RESTART :
-		      LGUEST_EXIT_POWEROFF, text);
+	end_guest(lg, reason, text);
 }
 
-/* <<do a hypercall>> */
-static void hypercall(struct lguest *lg)
+/* <<list the hypercalls>> */
+#define CALL(name, function)	[LHCALL_##name] = { #name, function }
+
+static const struct {
+	const char *name;
+	void (*make)(struct lguest *lg, const struct lguest_call *call);
+} calls[] = {
+	CALL(FLUSH_ASYNC, do_nothing),
+	CALL(LGUEST_INIT, initialize),
+	CALL(SHUTDOWN, shutdown),
+	CALL(NEW_PGTABLE, new_pgtable),
+	CALL(FLUSH_TLB, flush_shadows),
+	CALL(LOAD_IDT_ENTRY, load_idt_entry),
+	CALL(SET_STACK, set_stack),
+	CALL(SET_CLOCKEVENT, set_clockevent),
+	CALL(HALT, halt_guest),
+	CALL(SET_PMD, set_guest_pmd),
+	CALL(SET_PTE, set_guest_pte),
+	CALL(SET_PGD, set_guest_pgd),
+	CALL(LOAD_TLS, load_tls),
+	CALL(LOAD_GDT_ENTRY, load_gdt_entry),
+	CALL(SEND_INTERRUPTS, send_interrupts),
+};
+
+/* <<make one call>> */
+static void make_call(struct lguest *lg, const struct lguest_call *call)
 {
-	struct guest_frame *frame = &lg->cross->frame;
-	u32 nr = frame->eax, arg1 = frame->ebx, arg2 = frame->ecx;
-	u32 arg3 = frame->edx;
+	u32 nr = call->nr;
 
 	if (nr != LHCALL_LGUEST_INIT && !lg->data)
 		return kill_guest(lg, "hypercall %u before INIT", nr);
-	switch (nr) {
-	case LHCALL_LGUEST_INIT:
-		return initialize(lg, arg1);
-	case LHCALL_SHUTDOWN:
-		return shutdown(lg, arg1, arg2);
-	/* <<do the calls about tables>> */
-	case LHCALL_LOAD_IDT_ENTRY:
-		return load_idt_entry(lg, arg1, arg2, arg3);
-	case LHCALL_LOAD_GDT_ENTRY:
-		return load_gdt_entry(lg, arg1, arg2, arg3);
-	case LHCALL_LOAD_TLS:
-		return load_tls(lg, arg1);
-	case LHCALL_SET_STACK:
-		return set_stack(lg, arg1, arg2, arg3);
-	case LHCALL_NEW_PGTABLE:
-		return new_pgtable(lg, arg1);
-	/* <<forget what the shadow knows>> */
-	case LHCALL_FLUSH_TLB:
-		drop_shadow(lg);
-		break;
-	/* <<do the calls about interrupts>> */
-	case LHCALL_SET_CLOCKEVENT:
-		return set_clockevent(lg, arg1);
-	/* <<note that the guest halts>> */
-	case LHCALL_HALT:
-		lg->halted = true;
-		break;
-	/* <<take the note back>> */
-	case LHCALL_SEND_INTERRUPTS:
-		set_data(lg, lg->data, irq_pending, 0);
-		break;
-	case LHCALL_FLUSH_ASYNC:
-		break;
-	default:
-		kill_guest(lg, "bad hypercall %u (0x%x, 0x%x, 0x%x)",
-			   nr, arg1, arg2, arg3);
+	if (nr < ARRAY_SIZE(calls))
+		nr = array_index_nospec(nr, ARRAY_SIZE(calls));
+	if (nr >= ARRAY_SIZE(calls) || !calls[nr].make)
+		return kill_guest(lg, "bad hypercall %u (0x%x, 0x%x, 0x%x, 0x%x)",
+				  nr, call->arg1, call->arg2, call->arg3,
+				  call->arg4);
+	lg->call = call;
+	lg->call_name = calls[nr].name;
+	calls[nr].make(lg, call);
+	lg->call = NULL;
+}
+
+/* <<make one queued call>> */
+static void make_queued_call(struct lguest *lg, int n)
+{
+	struct lguest_call call;
+	u8 done = CALL_DONE;
+
+	if (!read_guest(lg, &call, DATA_FIELD(lg->data, hcalls[n]),
+			sizeof(call)))
+		return;
+	make_call(lg, &call);
+	write_guest(lg, DATA_FIELD(lg->data, hcall_status[n]), &done,
+		    sizeof(done));
+}
+
+/* <<make the queued calls>> */
+static void make_queued_calls(struct lguest *lg)
+{
+	u8 status[LHCALL_RING_SIZE];
+	int i, n;
+
+	if (!read_guest(lg, status, DATA_FIELD(lg->data, hcall_status),
+			sizeof(status)))
+		return;
+	for (i = 0; i < LHCALL_RING_SIZE && !lg->exit.reason; i++) {
+		n = lg->next_call;
+		if (status[n] == CALL_DONE)
+			return;
+		make_queued_call(lg, n);
+		lg->next_call = (n + 1) % LHCALL_RING_SIZE;
 	}
+}
+
+/* <<make a hypercall>> */
+static void hypercall(struct lguest *lg)
+{
+	struct guest_frame *frame = &lg->cross->frame;
+	struct lguest_call call = {
+		.nr = frame->eax, .arg1 = frame->ebx, .arg2 = frame->ecx,
+		.arg3 = frame->edx, .arg4 = frame->esi,
+	};
+
+	if (lg->data)
+		make_queued_calls(lg);
+	if (!lg->exit.reason)
+		make_call(lg, &call);
 }
 
 /* <<define the functions that explain deaths>> */
@@ -1572,12 +2097,18 @@ static int run_once(struct lguest *lg)
 	return handle_exit(lg);
 }
 
+/* <<know whether it is the launcher's turn>> */
+static bool is_question(u32 reason)
+{
+	return reason == LGUEST_EXIT_PRIVILEGED || reason == LGUEST_EXIT_MMIO;
+}
+
 /* <<run the guest>> */
 static long run_guest(struct lguest *lg, struct lguest_exit __user *exit)
 {
 	int err = 0;
 
-	if (lg->exit.reason == LGUEST_EXIT_PRIVILEGED)
+	if (is_question(lg->exit.reason))
 		lg->exit.reason = 0;
 	set_runner(lg, current);
 	while (!err && !lg->exit.reason)
@@ -1591,31 +2122,60 @@ static long run_guest(struct lguest *lg, struct lguest_exit __user *exit)
 /* <<reflect what the launcher does not know>> */
 static long reflect_exit(struct lguest *lg)
 {
-	if (lg->exit.reason != LGUEST_EXIT_PRIVILEGED)
+	u32 reason = lg->exit.reason;
+
+	if (!is_question(reason))
 		return -EINVAL;
 	lg->exit.reason = 0;
-	reflect(lg, X86_TRAP_GP, 0);
+	if (reason == LGUEST_EXIT_MMIO)
+		reflect_mmio(lg);
+	else
+		reflect(lg, X86_TRAP_GP, 0);
 	return 0;
 }
 
 /* <<check what the launcher asks for>> */
 static bool create_is_sane(const struct lguest_create *args)
 {
-	return !args->reserved && PAGE_ALIGNED(args->memory) &&
+	return !(args->flags & ~LGUEST_PAE) && PAGE_ALIGNED(args->memory) &&
 	       PAGE_ALIGNED(args->size) && args->size &&
 	       args->size <= LGUEST_MAX_MEMORY &&
+	       PAGE_ALIGNED(args->device_size) &&
+	       args->device_size <= SZ_4G - args->size &&
 	       args->memory == (unsigned long)args->memory &&
 	       access_ok((void __user *)(unsigned long)args->memory,
 			 args->size);
 }
 
+/* <<allocate the shadows of a guest>> */
+static bool allocate_shadows(struct lguest *lg)
+{
+	int i;
+
+	lg->linear = true;
+	lg->common_start = SZ_4G;
+	lg->shadows = kcalloc(shadows, sizeof(*lg->shadows),
+			      GFP_KERNEL_ACCOUNT);
+	if (!lg->shadows)
+		return false;
+	for (i = 0; i < shadows; i++) {
+		lg->shadows[i].key = NO_KEY;
+		memset(lg->shadows[i].directories, 0xff,
+		       sizeof(lg->shadows[i].directories));
+	}
+	lg->nr_shadows = shadows;
+	lg->shadows[0].top = new_top(lg);
+	return lg->shadows[0].top;
+}
+
 /* <<allocate the pages of a guest>> */
 static bool allocate_pages(struct lguest *lg)
 {
-	lg->root = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	lg->cross = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	lg->idt = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	return lg->root && lg->cross && lg->idt && !map_switcher(lg);
+	lg->common.top = new_table(lg);
+	return lg->cross && lg->idt && lg->common.top && !map_switcher(lg) &&
+	       allocate_shadows(lg);
 }
 
 /* <<set the guest's first state>> */
@@ -1623,7 +2183,7 @@ static void first_state(struct lguest *lg, u32 entry)
 {
 	struct cross_page *cross = lg->cross;
 
-	cross->guest_cr3 = __sme_set(__pa(lg->root));
+	use_shadow(lg, lg->shadows);
 	cross->guest_idt.address = (unsigned long)lg->idt;
 	cross->guest_idt.size = IDT_ENTRIES * sizeof(gate_desc) - 1;
 	cross->guest_gdt.address = (unsigned long)cross->guest_descs;
@@ -1633,8 +2193,8 @@ static void first_state(struct lguest *lg, u32 entry)
 	cross->tss.sp0 = (unsigned long)(&cross->frame + 1);
 	cross->tss.io_bitmap_base = sizeof(cross->tss);
 	/* <<set the guest's first registers>> */
-	load_gdt_entry(lg, LGUEST_KERNEL_CS / 8, 0x0000ffff, 0x00cfbb00);
-	load_gdt_entry(lg, LGUEST_KERNEL_DS / 8, 0x0000ffff, 0x00cfb300);
+	store_descriptor(lg, LGUEST_KERNEL_CS / 8, 0x0000ffff, 0x00cfbb00);
+	store_descriptor(lg, LGUEST_KERNEL_DS / 8, 0x0000ffff, 0x00cfb300);
 	cross->frame.cs = LGUEST_KERNEL_CS;
 	cross->frame.ss = LGUEST_KERNEL_DS;
 	cross->frame.ds = LGUEST_KERNEL_DS;
@@ -1646,18 +2206,50 @@ static void first_state(struct lguest *lg, u32 entry)
 	lg->fpu.mxcsr = MXCSR_DEFAULT;
 }
 
+/* <<free the shadows of a guest>> */
+static void free_shadows(struct lguest *lg)
+{
+	u64 common = __sme_set(__pa(lg->common.top));
+	int i;
+
+	if (!lg->common.top)
+		return;
+	drop_everything(lg);
+	for (i = 0; i < lg->nr_shadows; i++)
+		if (lg->shadows[i].top)
+			free_table(lg, lg->shadows[i].top);
+	kfree(lg->shadows);
+	lg->nr_shadows = 0;
+	free_tables(lg, &common, 0, top_level(), ULONG_MAX);
+	lg->common.top = NULL;
+}
+
+/* <<let go of a guest's memory>> */
+static void free_memory(struct lguest *lg)
+{
+	unsigned long index;
+	void *page;
+
+	xa_for_each(&lg->memory_pages, index, page) {
+		unpin_page(page);
+		cond_resched();
+	}
+	xa_destroy(&lg->memory_pages);
+	if (lg->mm)
+		account_locked_vm(lg->mm, lg->stats.pinned, false);
+	lg->stats.pinned = 0;
+}
+
 /* <<free a guest>> */
 static void free_guest(struct lguest *lg)
 {
-	if (lg->root) {
-		drop_shadow(lg);
-		free_table(lg->root, 0, top_level());
-	}
+	free_shadows(lg);
+	free_memory(lg);
 	free_page((unsigned long)lg->cross);
 	free_page((unsigned long)lg->idt);
 	if (lg->mm)
 		mmdrop(lg->mm);
-	lg->root = NULL;
+	lg->mm = NULL;
 	lg->cross = NULL;
 	lg->idt = NULL;
 }
@@ -1670,19 +2262,20 @@ static long create_guest(struct lguest *lg,
 
 	if (copy_from_user(&args, user, sizeof(args)))
 		return -EFAULT;
-	if (lg->root)
+	if (lg->cross)
 		return -EBUSY;
 	if (!create_is_sane(&args))
 		return -EINVAL;
 	lg->memory = args.memory;
 	lg->pages = args.size >> PAGE_SHIFT;
+	lg->device_bytes = args.device_size;
+	lg->pae = args.flags & LGUEST_PAE;
 	if (!allocate_pages(lg)) {
 		free_guest(lg);
 		return -ENOMEM;
 	}
 	mmgrab(current->mm);
 	lg->mm = current->mm;
-	lg->linear = true;
 	fill_idt(lg->idt);
 	first_state(lg, args.entry);
 	return 0;
@@ -1737,15 +2330,22 @@ static long get_regs(struct lguest *lg, struct lguest_regs __user *user)
 	return copy_to_user(user, &regs, sizeof(regs)) ? -EFAULT : 0;
 }
 
+/* <<get the guest's counters>> */
+static long get_stats(struct lguest *lg, struct lguest_stats __user *user)
+{
+	return copy_to_user(user, &lg->stats, sizeof(lg->stats)) ? -EFAULT : 0;
+}
+
 /* <<dispatch an ioctl>> */
 static long call_guest(struct lguest *lg, unsigned int cmd, void __user *arg)
 {
 	if (cmd == LGUEST_CREATE)
 		return create_guest(lg, arg);
 	if (cmd != LGUEST_GET_REGS && cmd != LGUEST_SET_REGS &&
-	    cmd != LGUEST_RUN && cmd != LGUEST_REFLECT)
+	    cmd != LGUEST_RUN && cmd != LGUEST_REFLECT &&
+	    cmd != LGUEST_GET_STATS)
 		return -ENOTTY;
-	if (!lg->root)
+	if (!lg->cross)
 		return -EINVAL;
 	if (lg->mm != current->mm)
 		return -EIO;
@@ -1755,13 +2355,15 @@ static long call_guest(struct lguest *lg, unsigned int cmd, void __user *arg)
 		return set_regs(lg, arg);
 	if (cmd == LGUEST_REFLECT)
 		return reflect_exit(lg);
+	if (cmd == LGUEST_GET_STATS)
+		return get_stats(lg, arg);
 	return run_guest(lg, arg);
 }
 
 /* <<raise a line for the launcher>> */
 static long raise_irq(struct lguest *lg, unsigned long line)
 {
-	if (line >= LGUEST_LINES || !READ_ONCE(lg->root))
+	if (line >= LGUEST_LINES || !READ_ONCE(lg->cross))
 		return -EINVAL;
 	raise_line(lg, line);
 	return 0;
@@ -1793,6 +2395,7 @@ static int lguest_open(struct inode *inode, struct file *file)
 	mutex_init(&lg->lock);
 	spin_lock_init(&lg->runner_lock);
 	init_waitqueue_head(&lg->halt);
+	xa_init_flags(&lg->memory_pages, XA_FLAGS_ACCOUNT);
 	/* <<prepare the guest's clock>> */
 	hrtimer_init(&lg->clock, CLOCK_BOOTTIME, HRTIMER_MODE_REL);
 	lg->clock.function = clock_event;
@@ -1835,11 +2438,15 @@ static const char *why_not(void)
 	savesegment(cs, cs);
 	if (cs & SEGMENT_RPL_MASK)
 		return "this kernel is itself a paravirtual guest";
+	if (!boot_cpu_has(X86_FEATURE_NX))
+		return "this processor has no NX, or it is switched off";
 	if (__read_cr4() & CR4_FRED)
 		return "FRED is in use: no ring 1 (boot with fred=off)";
 	if (syscall_vector < FIRST_EXTERNAL_VECTOR ||
 	    syscall_vector >= IDT_ENTRIES)
 		return "syscall_vector must be from 32 to 255";
+	if (!shadows || shadows > MOST_SHADOWS)
+		return "shadows must be from 1 to 256";
 	return NULL;
 }
 

@@ -18,15 +18,18 @@
  */
 #define LGUEST_TRAP_ENTRY	0x1f
 
-#define LHCALL_FLUSH_ASYNC	0	/* - */
+#define LHCALL_FLUSH_ASYNC	0	/* - ; only makes those in the ring */
 #define LHCALL_LGUEST_INIT	1	/* address of struct lguest_data */
 #define LHCALL_SHUTDOWN		2	/* address of 128 bytes, how */
-#define LHCALL_NEW_PGTABLE	4	/* address of page directory */
-#define LHCALL_FLUSH_TLB	5	/* 0: user part, else everything */
+#define LHCALL_NEW_PGTABLE	4	/* address of the top table */
+#define LHCALL_FLUSH_TLB	5	/* 0: programs' part, else everything */
 #define LHCALL_LOAD_IDT_ENTRY	6	/* vector, low word, high word */
 #define LHCALL_SET_STACK	7	/* ss, esp, pages: 0 to 2 */
 #define LHCALL_SET_CLOCKEVENT	9	/* nanoseconds from now; 0: never */
 #define LHCALL_HALT		10	/* - */
+#define LHCALL_SET_PMD		13	/* PAE: address of its table, index */
+#define LHCALL_SET_PTE		14	/* top table, address, low, high */
+#define LHCALL_SET_PGD		15	/* top table, index */
 #define LHCALL_LOAD_TLS		16	/* address of three descriptors */
 #define LHCALL_LOAD_GDT_ENTRY	18	/* index, low word, high word */
 #define LHCALL_SEND_INTERRUPTS	19	/* - */
@@ -67,7 +70,7 @@ struct lguest_data {
 	uint32_t reserve_mem;		/* host: bytes at the top; 0 */
 	uint32_t tsc_khz;		/* host: 0 if the TSC is no clock */
 	uint32_t noirq_iret;		/* guest, read at INIT: its iret */
-	uint32_t kernel_address;	/* guest; not read yet */
+	uint32_t kernel_address;	/* guest, read at INIT: see below */
 	uint32_t syscall_vec;		/* guest, read at INIT: 0x80 */
 };
 
@@ -76,10 +79,13 @@ struct lguest_data {
 
 struct lguest_create {
 	uint64_t memory;	/* launcher address of guest-physical 0 */
-	uint64_t size;		/* bytes; both multiples of 4096 */
+	uint64_t size;		/* bytes of memory */
+	uint64_t device_size;	/* bytes of device pages behind it, or 0 */
 	uint32_t entry;		/* the guest's first eip */
-	uint32_t reserved;	/* 0 */
+	uint32_t flags;		/* LGUEST_PAE or 0 */
 };
+
+#define LGUEST_PAE	1	/* the guest's page tables have 8-byte entries */
 
 /* <<define the guest's registers for launchers>> */
 struct lguest_regs {
@@ -93,14 +99,24 @@ struct lguest_regs {
 #define LGUEST_EXIT_RESTART	2	/* it wants to be started again */
 #define LGUEST_EXIT_KILLED	3	/* the host refused to go on */
 #define LGUEST_EXIT_PRIVILEGED	4	/* can you do this instruction? */
+#define LGUEST_EXIT_MMIO	5	/* can you do this, to a device page? */
 
 #define LGUEST_INSN_MAX		15	/* the longest instruction */
 
 struct lguest_exit {
 	uint32_t reason;			/* LGUEST_EXIT_... */
-	uint32_t insn_bytes;		/* in insn, if PRIVILEGED */
+	uint32_t address;		/* guest-physical, if MMIO */
+	uint32_t insn_bytes;		/* in insn, if PRIVILEGED or MMIO */
 	uint8_t insn[LGUEST_INSN_MAX + 1];	/* what is at eip */
 	char message[LGUEST_MESSAGE_SIZE];	/* printable, NUL at end */
+};
+
+/* <<define what a guest has cost>> */
+struct lguest_stats {
+	uint64_t visits;	/* times that the guest's world was entered */
+	uint64_t fills;		/* entries of shadows that were filled */
+	uint64_t tables;	/* pages of shadows, now */
+	uint64_t pinned;	/* pages of its memory that are pinned, now */
 };
 
 /* <<define the launcher's calls>> */
@@ -111,5 +127,6 @@ struct lguest_exit {
 #define LGUEST_RUN	_IOR(0xbe, 3, struct lguest_exit)
 #define LGUEST_IRQ	_IO(0xbe, 4)	/* the argument is the line */
 #define LGUEST_REFLECT	_IO(0xbe, 5)	/* no argument */
+#define LGUEST_GET_STATS	_IOR(0xbe, 6, struct lguest_stats)
 
 #endif /* LGUEST_H */

@@ -32,6 +32,7 @@ struct guest {
 	uint8_t *memory;	/* where guest-physical address 0 is */
 	size_t size;		/* bytes of memory */
 	uint32_t entry;		/* the guest's first instruction */
+	bool pae;		/* its page tables have entries of 8 bytes */
 };
 
 /* main.c */
@@ -42,7 +43,7 @@ _Noreturn void die(enum status status, const char *format, ...)
 void print_output(const char *text, size_t length);
 
 /* memory.c */
-void get_memory(struct guest *guest, unsigned long megabytes);
+void get_memory(struct guest *guest);
 
 /* load.c */
 void load_kernel(struct guest *guest, const char *path);

@@ -58,14 +58,16 @@ void print_output(const char *text, size_t length)
 }
 
 static const char usage[] =
-	"usage: lguest [-m MB] [-v] KERNEL [ARGS...]\n";
+	"usage: lguest [-m MB] [--pae] [-v] KERNEL [ARGS...]\n";
 
 static const char help[] =
 	"Run KERNEL, a 32-bit ELF kernel, as a guest of this machine.\n"
 	"ARGS become its command line.\n"
 	"\n"
 	"  -m, --memory=MB  give it that many megabytes (default 16)\n"
-	"  -v, --verbose    say what is put where in its memory\n"
+	"      --pae        its page tables are PAE's: three levels of 8-byte entries\n"
+	"  -v, --verbose    say what is put where in its memory, and what it has\n"
+	"                   cost in the end\n"
 	"      --help       print this text\n"
 	"      --version    print the version\n"
 	"\n"
@@ -100,25 +102,29 @@ static unsigned long parse_megabytes(const char *text)
 	return megabytes;
 }
 
-/* Returns megabytes of memory, and leaves optind at the kernel. */
-static unsigned long parse_options(int argc, char **argv)
+/* What the options say of the guest; leaves optind at the kernel. */
+static struct guest parse_options(int argc, char **argv)
 {
-	enum { HELP = 256, VERSION };
+	enum { HELP = 256, VERSION, PAE };
 	static const struct option options[] = {
 		{ "memory",	required_argument,	NULL, 'm' },
+		{ "pae",	no_argument,		NULL, PAE },
 		{ "verbose",	no_argument,		NULL, 'v' },
 		{ "help",	no_argument,		NULL, HELP },
 		{ "version",	no_argument,		NULL, VERSION },
 		{ NULL, 0, NULL, 0 }
 	};
-	unsigned long megabytes = MEMORY_DEFAULT;
+	struct guest guest = { .size = MEMORY_DEFAULT * MEGABYTE };
 	int c;
 
 	/* "+": options after KERNEL are the guest's. */
 	while ((c = getopt_long(argc, argv, "+m:v", options, NULL)) != -1) {
 		switch (c) {
 		case 'm':
-			megabytes = parse_megabytes(optarg);
+			guest.size = parse_megabytes(optarg) * MEGABYTE;
+			break;
+		case PAE:
+			guest.pae = true;
 			break;
 		case 'v':
 			verbose = true;
@@ -137,7 +143,7 @@ static unsigned long parse_options(int argc, char **argv)
 		fputs("lguest: no KERNEL given\n", stderr);
 		wrong_usage();
 	}
-	return megabytes;
+	return guest;
 }
 
 static void print_last_words(const char *message)
@@ -159,10 +165,10 @@ static _Noreturn void start_again(char **argv)
 
 int main(int argc, char **argv)
 {
-	struct guest guest = { 0 };
+	struct guest guest = parse_options(argc, argv);
 	struct lguest_exit end;
 
-	get_memory(&guest, parse_options(argc, argv));
+	get_memory(&guest);
 	load_kernel(&guest, argv[optind]);
 	write_boot_params(&guest, argv + optind + 1);
 	run(&guest, &end);

@@ -12,21 +12,20 @@
  * Zeroed memory, with a page on each side that nobody may touch: a bug in the
  * launcher that runs off either end then stops here, and not in our heap.
  */
-void get_memory(struct guest *guest, unsigned long megabytes)
+void get_memory(struct guest *guest)
 {
-	size_t size = megabytes * MEGABYTE;
 	uint8_t *map;
 
-	map = mmap(NULL, size + 2 * GUARD, PROT_NONE,
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* The host gives us a page when the guest first touches it. */
+	map = mmap(NULL, guest->size + 2 * GUARD, PROT_NONE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map == MAP_FAILED ||
-	    mprotect(map + GUARD, size, PROT_READ | PROT_WRITE))
+	    mprotect(map + GUARD, guest->size, PROT_READ | PROT_WRITE))
 		die(STATUS_ERROR,
 		    "cannot get %lu MB of memory: %s: try a smaller -m",
-		    megabytes, strerror(errno));
+		    guest->size / MEGABYTE, strerror(errno));
 
 	guest->memory = map + GUARD;
-	guest->size = size;
-	say("memory: %lu MB at our address %p", megabytes,
+	say("memory: %lu MB at our address %p", guest->size / MEGABYTE,
 	    (void *)guest->memory);
 }

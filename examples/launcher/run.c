@@ -40,6 +40,7 @@ static void create(int fd, const struct guest *guest)
 		.memory = (uintptr_t)guest->memory,
 		.size = guest->size,
 		.entry = guest->entry,
+		.flags = guest->pae ? LGUEST_PAE : 0,
 	};
 
 	if (ioctl(fd, LGUEST_CREATE, &create))
@@ -97,6 +98,19 @@ static void run_until_exit(int fd, struct lguest_exit *exit)
 	}
 }
 
+static void say_what_it_cost(int fd)
+{
+	struct lguest_stats stats;
+
+	if (!verbose || ioctl(fd, LGUEST_GET_STATS, &stats))
+		return;
+	say("the guest's world was entered %llu times; of its memory, %llu kB are pinned; shadow page tables: %llu entries filled, %llu kB now",
+	    (unsigned long long)stats.visits,
+	    (unsigned long long)stats.pinned * 4,
+	    (unsigned long long)stats.fills,
+	    (unsigned long long)stats.tables * 4);
+}
+
 /* From the guest's first instruction to its last: how it ended, is in "exit". */
 void run(const struct guest *guest, struct lguest_exit *exit)
 {
@@ -110,6 +124,7 @@ void run(const struct guest *guest, struct lguest_exit *exit)
 			break;
 		privileged(fd, exit);
 	}
+	say_what_it_cost(fd);
 	close(fd);
 	exit->message[sizeof(exit->message) - 1] = '\0';
 }

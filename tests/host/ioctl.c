@@ -38,6 +38,7 @@ static void test_not_created(void)
 {
 	int fd = open_device();
 	struct lguest_regs regs = { .cs = GUEST_CS, .ss = GUEST_DS };
+	struct lguest_stats stats;
 	struct lguest_exit end;
 
 	fails(EINVAL, ioctl(fd, LGUEST_GET_REGS, &regs), "GET_REGS at once");
@@ -45,6 +46,7 @@ static void test_not_created(void)
 	fails(EINVAL, ioctl(fd, LGUEST_RUN, &end), "RUN at once");
 	fails(EINVAL, ioctl(fd, LGUEST_IRQ, 1), "IRQ at once");
 	fails(EINVAL, ioctl(fd, LGUEST_REFLECT, 0), "REFLECT at once");
+	fails(EINVAL, ioctl(fd, LGUEST_GET_STATS, &stats), "GET_STATS at once");
 	close(fd);
 }
 
@@ -60,7 +62,8 @@ static void test_unknown(int fd, const char *when)
 		{ _IOR(0xbe, 3, char[4096]), "RUN of 4096 bytes" },
 		{ _IOW(0xbe, 4, int), "IRQ with a pointer" },
 		{ _IOR(0xbe, 5, int), "REFLECT with a pointer" },
-		{ _IO(0xbe, 6), "number 6" },
+		{ _IO(0xbe, 6), "GET_STATS without a pointer" },
+		{ _IO(0xbe, 7), "number 7" },
 		{ _IO(0xbe, 255), "number 255" },
 		{ _IOW(0xbd, 0, struct lguest_create), "another type" },
 		{ 0, "0" },
@@ -78,10 +81,29 @@ static void test_unknown(int fd, const char *when)
 }
 
 static void bad_create(int fd, uint64_t memory, uint64_t size,
-		       uint32_t reserved, const char *what)
+		       uint64_t device_size, const char *what)
 {
-	struct lguest_create create = { memory, size, CODE, reserved };
+	struct lguest_create create = {
+		.memory = memory,
+		.size = size,
+		.device_size = device_size,
+		.entry = CODE,
+	};
 
+	fails(EINVAL, ioctl(fd, LGUEST_CREATE, &create), what);
+}
+
+static void bad_flag(int fd, uint64_t memory, uint32_t flag)
+{
+	struct lguest_create create = {
+		.memory = memory,
+		.size = MEMORY,
+		.entry = CODE,
+		.flags = flag | LGUEST_PAE,
+	};
+	char what[32];
+
+	snprintf(what, sizeof(what), "flags %#x", create.flags);
 	fails(EINVAL, ioctl(fd, LGUEST_CREATE, &create), what);
 }
 
@@ -103,8 +125,13 @@ static void test_create(void)
 	bad_create(fd, at, -4096ULL, 0, "2^64 - 4096 bytes of memory");
 	bad_create(fd, -4096ULL, 8192, 0, "memory that wraps round 2^64");
 	bad_create(fd, at, -at, 0, "memory that ends at 2^64");
-	bad_create(fd, at, MEMORY, 1, "reserved is 1");
-	bad_create(fd, at, MEMORY, 0x80000000, "reserved is 2^31");
+	bad_create(fd, at, MEMORY, 1, "1 byte of device pages");
+	bad_create(fd, at, MEMORY, 4097, "4097 bytes of device pages");
+	bad_create(fd, at, MEMORY, 4 * GIGABYTE - MEMORY + 4096,
+		   "device pages one page beyond 4 GB");
+	bad_create(fd, at, MEMORY, -4096ULL, "2^64 - 4096 bytes of them");
+	for (uint32_t flag = 2; flag; flag *= 2)
+		bad_flag(fd, at, flag);
 
 	/* Where user space ends, EINVAL or EFAULT: both fit. */
 	for (int i = 0; i < 3; i++) {
@@ -187,6 +214,29 @@ static void test_regs(void)
 	free_vm(&vm);
 }
 
+/* Each number for what it says; pages of the guest: its code, data, words. */
+static void test_stats(void)
+{
+	struct vm vm = NEW_VM(good_code);
+	struct lguest_stats stats;
+	struct lguest_exit end;
+
+	fails(EFAULT, ioctl(vm.fd, LGUEST_GET_STATS, NULL), "GET_STATS, NULL");
+	fails(EFAULT, ioctl(vm.fd, LGUEST_GET_STATS, page_end - 8),
+	      "GET_STATS, half of it mapped");
+	ok(ioctl(vm.fd, LGUEST_GET_STATS, &stats) == 0 && !stats.visits &&
+	   !stats.fills && !stats.pinned && stats.tables > 4,
+	   "a new guest has cost %llu tables",
+	   (unsigned long long)stats.tables);
+	ok(run(&vm, &end) == 0 && powered_off(&end, "done") &&
+	   ioctl(vm.fd, LGUEST_GET_STATS, &stats) == 0 && stats.visits >= 4 &&
+	   stats.fills == 1 && stats.pinned == 1,
+	   "once it has run, %llu visits, %llu filled, %llu pinned",
+	   (unsigned long long)stats.visits, (unsigned long long)stats.fills,
+	   (unsigned long long)stats.pinned);
+	free_vm(&vm);
+}
+
 static void test_death(void)
 {
 	struct vm vm = NEW_VM(good_code);
@@ -211,8 +261,8 @@ static int other_process(void *argument)
 {
 	struct vm *vm = argument;
 	struct lguest_regs regs = { .cs = GUEST_CS, .ss = GUEST_DS };
+	struct lguest_stats stats;
 	struct lguest_exit end;
-
 	int refused = 0;
 
 	if (ioctl(vm->fd, LGUEST_GET_REGS, &regs) == -1 && errno == EIO)
@@ -221,6 +271,8 @@ static int other_process(void *argument)
 		refused |= 2;
 	if (ioctl(vm->fd, LGUEST_RUN, &end) == -1 && errno == EIO)
 		refused |= 4;
+	if (ioctl(vm->fd, LGUEST_GET_STATS, &stats) == -1 && errno == EIO)
+		refused |= 8;
 	return refused;
 }
 
@@ -230,8 +282,8 @@ static void test_other_process(void)
 	struct lguest_exit end;
 	int status = in_child(other_process, &vm);
 
-	ok(WIFEXITED(status) && WEXITSTATUS(status) == 7,
-	   "in another process, GET_REGS, SET_REGS, RUN: EIO (%#x)", status);
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 15,
+	   "in another process, GET_REGS, SET_REGS, RUN, GET_STATS: EIO (%#x)", status);
 	ok(run(&vm, &end) == 0 && powered_off(&end, "done"),
 	   "in its own, the guest runs");
 	free_vm(&vm);
@@ -317,6 +369,7 @@ int main(void)
 	test_not_created();
 	test_create();
 	test_regs();
+	test_stats();
 	test_death();
 	test_other_process();
 	test_other_file_operations();
