@@ -112,7 +112,7 @@ struct lguest_create {
 	uint32_t flags;		/* LGUEST_PAE or 0 */
 };
 
-#define LGUEST_PAE	1	/* the guest's page tables have 8-byte entries */
+#define LGUEST_PAE	1	/* the guest's page tables are PAE's */
 
 /* <<define the guest's registers for launchers>> */
 struct lguest_regs {
@@ -165,27 +165,24 @@ struct lguest_stats {
 /* <<define constants of the page tables>> */
 #define WRITABLE	1	/* tag of a page that is pinned for writing */
 /* <<define constants of the page tables>> */
-#define ALL_RIGHTS	(X86_PF_WRITE | X86_PF_USER | X86_PF_INSTR)
-
-/* <<define constants of the page tables>> */
-#define LINEAR_ENTRY	(_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED | \
-			 _PAGE_DIRTY)
-
-/* <<define constants of the page tables>> */
-#define GUEST_FRAME	GENMASK_ULL(51, 12)
-#define TABLE_FLAGS	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | \
-			 _PAGE_ACCESSED | _PAGE_DIRTY)
-
-/* <<define constants of the page tables>> */
 #define MAP_TABLE	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | \
 			 _PAGE_ACCESSED)
 
 /* <<define constants of the page tables>> */
-#define MOST_SHADOWS	256
-
-/* <<define constants of the page tables>> */
 #define TABLES_FOR_ALL		256
 #define PAGES_FOR_A_TABLE	128
+
+/* <<define constants of the guest's tables>> */
+#define ALL_RIGHTS	(X86_PF_WRITE | X86_PF_USER | X86_PF_INSTR)
+
+/* <<define constants of the guest's tables>> */
+#define LINEAR_ENTRY	(_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED | \
+			 _PAGE_DIRTY)
+
+/* <<define constants of the guest's tables>> */
+#define GUEST_FRAME	GENMASK_ULL(51, 12)
+#define TABLE_FLAGS	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | \
+			 _PAGE_ACCESSED | _PAGE_DIRTY)
 
 /* <<define constants of the descriptor tables>> */
 #define GUEST_GDT_ENTRIES	32
@@ -220,6 +217,8 @@ struct lguest_stats {
 #define INT_N			0xcd	/* opcode of `int n` */
 /* <<define constants of hypercalls>> */
 #define CALL_DONE	0xff	/* in hcall_status: the place is free */
+#define BAD_CALL	"bad hypercall %u (0x%x, 0x%x, 0x%x, 0x%x)"
+
 /* <<define constants of the obituary>> */
 #define INSN_BYTES	8
 #define UNHANDLED_TRAP	"unhandled trap %u (%s) at 0x%04x:0x%08x, " \
@@ -244,6 +243,7 @@ MODULE_PARM_DESC(syscall_vector,
 		 "besides 0x80, a vector for guests' system calls: 32 to 255");
 
 /* <<let the administrator choose how many shadows>> */
+#define MOST_SHADOWS	256
 static unsigned int shadows = 16;
 module_param(shadows, uint, 0444);
 MODULE_PARM_DESC(shadows,
@@ -353,20 +353,20 @@ struct lguest {
 	const struct lguest_call *call;
 	const char *call_name;
 	/* <<remember the guest's memory>> */
-	bool pae;		/* its page tables are PAE's; from CREATE */
-	bool linear;		/* it has none yet */
-	u64 device_bytes;	/* of device pages behind its memory; from CREATE */
-	struct xarray memory_pages;	/* those that are pinned, by number */
-	u64 common_start;	/* where what is common begins, or 4 GiB */
+	u64 device_bytes;	/* of device pages behind it; from CREATE */
+	bool pae;		/* the format of its tables; from CREATE */
+	bool linear;		/* it has no tables yet */
+	struct xarray memory_pages;	/* pinned, by number */
+	u64 common_start;	/* where its kernel's part begins, or 4 GiB */
 	struct shadow common, *shadows, *active;
 	unsigned int nr_shadows;
-	u64 switches;		/* calls of NEW_PGTABLE: a clock for @shadows */
+	u64 switches;		/* counts changes of @active */
 	/* <<remember what the guest told us>> */
 	u32 data;		/* gpa of its lguest_data; 0 before INIT */
 	u32 noirq_iret;		/* address of its iret; from INIT */
 	u32 syscall_vector;	/* besides 0x80; from INIT */
-	u32 kernel_address;	/* where its kernel begins; 0: nowhere; from INIT */
-	unsigned int next_call;	/* the place in the ring that comes next */
+	u32 kernel_address;	/* where its kernel begins, or 0; from INIT */
+	u32 next_call;		/* the place in the ring that comes next */
 	u16 ss1;		/* the stack for traps from outer rings */
 	u32 esp1;
 	struct guest_gate gates[IDT_ENTRIES];
@@ -581,7 +581,7 @@ static void *find_page(struct lguest *lg, u32 gpa)
 	return ERR_PTR(err);
 }
 
-/* <<define the functions for shadows>> */
+/* <<define the functions for shadow tables>> */
 /* <<walk the page tables>> */
 static int top_level(void)
 {
@@ -600,7 +600,7 @@ static u64 *table_below(u64 entry)
 	return __va(__sme_clr(entry & PTE_PFN_MASK));
 }
 
-/* <<add a table to the shadow>> */
+/* <<make and free a table>> */
 static u64 *new_table(struct lguest *lg)
 {
 	u64 *table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -616,6 +616,7 @@ static void free_table(struct lguest *lg, u64 *table)
 	lg->stats.tables--;
 }
 
+/* <<add a table to the shadow>> */
 static bool add_table(struct lguest *lg, u64 *entry)
 {
 	u64 *table = new_table(lg);
@@ -671,6 +672,7 @@ static int map_switcher(struct lguest *lg)
 	return err;
 }
 
+/* <<define the functions for shadows>> */
 /* <<know which shadow owns an address>> */
 static struct shadow *part_of(struct lguest *lg, struct shadow *shadow,
 			      u32 va)
@@ -897,6 +899,7 @@ static bool check_entry(struct lguest *lg, u32 va, int level,
 			   names[level], page->entry, va);
 		return false;
 	}
+	/* <<narrow the rights>> */
 	if (level < 3)
 		page->rights &= page->entry | X86_PF_INSTR;
 	if (page->entry & _PAGE_NX)
@@ -1019,8 +1022,9 @@ static int fill_shadow(struct lguest *lg, struct shadow *shadow, u32 va,
 		flags |= _PAGE_NX;
 	page = xa_untag_pointer(pinned);
 	*pte = __sme_set(page_to_phys(page)) | flags;
-	part_of(lg, shadow, va)->directories[va / SZ_1G] = guest->directory;
 	lg->stats.fills++;
+	/* <<note which directory was used>> */
+	part_of(lg, shadow, va)->directories[va / SZ_1G] = guest->directory;
 	return 0;
 }
 
@@ -1083,6 +1087,7 @@ static void set_guest_pte(struct lguest *lg, const struct lguest_call *call)
 	u32 va = call->arg2;
 	struct shadow *shadow = lg->active;
 
+	/* <<find the shadow that the call is about>> */
 	if (va < lg->common_start)
 		shadow = find_shadow(lg, top_table(lg, call->arg1));
 	if (!shadow)
@@ -1126,23 +1131,31 @@ static void set_guest_pgd(struct lguest *lg, const struct lguest_call *call)
 		clear_shadow(lg, shadow, va, level);
 }
 
+/* <<clear what a directory's entry covers>> */
+static void clear_directory(struct lguest *lg, struct shadow *shadow,
+			    u32 table, u32 index)
+{
+	int gib;
+
+	for (gib = 0; gib < ARRAY_SIZE(shadow->directories); gib++)
+		if (shadow->directories[gib] == table)
+			clear_shadow(lg, shadow,
+				     gib * SZ_1G + index * PMD_SIZE, 2);
+}
+
 /* <<set an entry of a middle table>> */
 static void set_guest_pmd(struct lguest *lg, const struct lguest_call *call)
 {
-	u32 table = call->arg1 & PAGE_MASK, index = call->arg2, gib;
+	u32 table = call->arg1 & PAGE_MASK, index = call->arg2;
 	int i;
 
-	if (!lg->pae || index >= PTRS_PER_PMD)
+	if (!lg->pae)
+		return kill_guest(lg, "no PAE");
+	if (index >= PTRS_PER_PMD)
 		return kill_guest(lg, "bad middle directory index %u", index);
-	for (gib = 0; gib < 4; gib++) {
-		u32 va = gib * SZ_1G + index * PMD_SIZE;
-
-		if (lg->common.directories[gib] == table)
-			clear_shadow(lg, &lg->common, va, 2);
-		for (i = 0; i < lg->nr_shadows; i++)
-			if (lg->shadows[i].directories[gib] == table)
-				clear_shadow(lg, &lg->shadows[i], va, 2);
-	}
+	clear_directory(lg, &lg->common, table, index);
+	for (i = 0; i < lg->nr_shadows; i++)
+		clear_directory(lg, &lg->shadows[i], table, index);
 }
 
 /* <<flush the shadows>> */
@@ -1154,53 +1167,7 @@ static void flush_shadows(struct lguest *lg, const struct lguest_call *call)
 		drop_programs(lg);
 }
 
-/* <<define the functions for traps>> */
-/* <<name a trap>> */
-static const char *trap_name(unsigned int vector)
-{
-	static const char * const names[] = {
-		"#DE divide error", "#DB debug", "NMI", "#BP breakpoint",
-		"#OF overflow", "#BR bound", "#UD invalid opcode",
-		"#NM no FPU", "#DF double fault", "coprocessor overrun",
-		"#TS invalid TSS", "#NP not present", "#SS stack fault",
-		"#GP general protection", "#PF page fault", "reserved",
-		"#MF x87 error", "#AC alignment", "#MC machine check",
-		"#XM SIMD error", "#VE virtualization", "#CP control",
-	};
-
-	return vector < ARRAY_SIZE(names) ? names[vector] : "reserved";
-}
-
-/* <<fetch the instruction that trapped>> */
-static u32 fetch_insn(struct lguest *lg, u8 *insn, u32 len)
-{
-	u32 eip = lg->cross->frame.eip;
-	u32 first = PAGE_SIZE - offset_in_page(eip);
-	u64 *pte = NULL;
-
-	if (len > first)
-		pte = shadow_entry(lg, lg->active, eip + first, 1, false);
-	if (!(pte && *pte))
-		len = min(len, first);
-	return copy_virtual(lg, eip, insn, len, 0);
-}
-
-/* <<explain an unhandled trap>> */
-static void unhandled_trap(struct lguest *lg, u32 vector, u64 error)
-{
-	struct guest_frame *frame = &lg->cross->frame;
-	u32 code = error == NO_ERROR_CODE ? 0 : error;
-	u8 insn[INSN_BYTES];
-	int len;
-
-	if (vector == X86_TRAP_PF && error != NO_ERROR_CODE)
-		return kill_guest(lg, UNHANDLED_FAULT,
-				  (u32)lg->cross->cr2, (u32)frame->eip, code);
-	len = fetch_insn(lg, insn, sizeof(insn));
-	kill_guest(lg, UNHANDLED_TRAP, vector, trap_name(vector),
-		   (u16)frame->cs, (u32)frame->eip, code, len, insn);
-}
-
+/* <<define the functions for gates>> */
 /* <<know whether vector 0x80 is free>> */
 static bool host_has_system_call(void)
 {
@@ -1254,6 +1221,53 @@ static void load_idt_entry(struct lguest *lg, const struct lguest_call *call)
 				  bits.type, vector);
 	lg->gates[vector] = entry.gate;
 	open_gate(lg, vector);
+}
+
+/* <<define the functions for traps>> */
+/* <<name a trap>> */
+static const char *trap_name(unsigned int vector)
+{
+	static const char * const names[] = {
+		"#DE divide error", "#DB debug", "NMI", "#BP breakpoint",
+		"#OF overflow", "#BR bound", "#UD invalid opcode",
+		"#NM no FPU", "#DF double fault", "coprocessor overrun",
+		"#TS invalid TSS", "#NP not present", "#SS stack fault",
+		"#GP general protection", "#PF page fault", "reserved",
+		"#MF x87 error", "#AC alignment", "#MC machine check",
+		"#XM SIMD error", "#VE virtualization", "#CP control",
+	};
+
+	return vector < ARRAY_SIZE(names) ? names[vector] : "reserved";
+}
+
+/* <<fetch the instruction that trapped>> */
+static u32 fetch_insn(struct lguest *lg, u8 *insn, u32 len)
+{
+	u32 eip = lg->cross->frame.eip;
+	u32 first = PAGE_SIZE - offset_in_page(eip);
+	u64 *pte = NULL;
+
+	if (len > first)
+		pte = shadow_entry(lg, lg->active, eip + first, 1, false);
+	if (!(pte && *pte))
+		len = min(len, first);
+	return copy_virtual(lg, eip, insn, len, 0);
+}
+
+/* <<explain an unhandled trap>> */
+static void unhandled_trap(struct lguest *lg, u32 vector, u64 error)
+{
+	struct guest_frame *frame = &lg->cross->frame;
+	u32 code = error == NO_ERROR_CODE ? 0 : error;
+	u8 insn[INSN_BYTES];
+	int len;
+
+	if (vector == X86_TRAP_PF && error != NO_ERROR_CODE)
+		return kill_guest(lg, UNHANDLED_FAULT,
+				  (u32)lg->cross->cr2, (u32)frame->eip, code);
+	len = fetch_insn(lg, insn, sizeof(insn));
+	kill_guest(lg, UNHANDLED_TRAP, vector, trap_name(vector),
+		   (u16)frame->cs, (u32)frame->eip, code, len, insn);
 }
 
 /* <<know whether the guest's kernel ran>> */
@@ -1892,27 +1906,25 @@ static void shutdown(struct lguest *lg, const struct lguest_call *call)
 }
 
 /* <<list the hypercalls>> */
-#define CALL(name, function)	[LHCALL_##name] = { #name, function }
-
 static const struct {
 	const char *name;
 	void (*make)(struct lguest *lg, const struct lguest_call *call);
 } calls[] = {
-	CALL(FLUSH_ASYNC, do_nothing),
-	CALL(LGUEST_INIT, initialize),
-	CALL(SHUTDOWN, shutdown),
-	CALL(NEW_PGTABLE, new_pgtable),
-	CALL(FLUSH_TLB, flush_shadows),
-	CALL(LOAD_IDT_ENTRY, load_idt_entry),
-	CALL(SET_STACK, set_stack),
-	CALL(SET_CLOCKEVENT, set_clockevent),
-	CALL(HALT, halt_guest),
-	CALL(SET_PMD, set_guest_pmd),
-	CALL(SET_PTE, set_guest_pte),
-	CALL(SET_PGD, set_guest_pgd),
-	CALL(LOAD_TLS, load_tls),
-	CALL(LOAD_GDT_ENTRY, load_gdt_entry),
-	CALL(SEND_INTERRUPTS, send_interrupts),
+	[LHCALL_FLUSH_ASYNC] = { "FLUSH_ASYNC", do_nothing },
+	[LHCALL_LGUEST_INIT] = { "LGUEST_INIT", initialize },
+	[LHCALL_SHUTDOWN] = { "SHUTDOWN", shutdown },
+	[LHCALL_NEW_PGTABLE] = { "NEW_PGTABLE", new_pgtable },
+	[LHCALL_FLUSH_TLB] = { "FLUSH_TLB", flush_shadows },
+	[LHCALL_LOAD_IDT_ENTRY] = { "LOAD_IDT_ENTRY", load_idt_entry },
+	[LHCALL_SET_STACK] = { "SET_STACK", set_stack },
+	[LHCALL_SET_CLOCKEVENT] = { "SET_CLOCKEVENT", set_clockevent },
+	[LHCALL_HALT] = { "HALT", halt_guest },
+	[LHCALL_SET_PMD] = { "SET_PMD", set_guest_pmd },
+	[LHCALL_SET_PTE] = { "SET_PTE", set_guest_pte },
+	[LHCALL_SET_PGD] = { "SET_PGD", set_guest_pgd },
+	[LHCALL_LOAD_TLS] = { "LOAD_TLS", load_tls },
+	[LHCALL_LOAD_GDT_ENTRY] = { "LOAD_GDT_ENTRY", load_gdt_entry },
+	[LHCALL_SEND_INTERRUPTS] = { "SEND_INTERRUPTS", send_interrupts },
 };
 
 /* <<make one call>> */
@@ -1925,9 +1937,8 @@ static void make_call(struct lguest *lg, const struct lguest_call *call)
 	if (nr < ARRAY_SIZE(calls))
 		nr = array_index_nospec(nr, ARRAY_SIZE(calls));
 	if (nr >= ARRAY_SIZE(calls) || !calls[nr].make)
-		return kill_guest(lg, "bad hypercall %u (0x%x, 0x%x, 0x%x, 0x%x)",
-				  nr, call->arg1, call->arg2, call->arg3,
-				  call->arg4);
+		return kill_guest(lg, BAD_CALL, nr, call->arg1, call->arg2,
+				  call->arg3, call->arg4);
 	lg->call = call;
 	lg->call_name = calls[nr].name;
 	calls[nr].make(lg, call);
@@ -2147,6 +2158,13 @@ static bool create_is_sane(const struct lguest_create *args)
 			 args->size);
 }
 
+/* <<make a shadow nobody's>> */
+static void make_nobodys(struct shadow *shadow)
+{
+	shadow->key = NO_KEY;
+	memset(shadow->directories, 0xff, sizeof(shadow->directories));
+}
+
 /* <<allocate the shadows of a guest>> */
 static bool allocate_shadows(struct lguest *lg)
 {
@@ -2158,12 +2176,10 @@ static bool allocate_shadows(struct lguest *lg)
 			      GFP_KERNEL_ACCOUNT);
 	if (!lg->shadows)
 		return false;
-	for (i = 0; i < shadows; i++) {
-		lg->shadows[i].key = NO_KEY;
-		memset(lg->shadows[i].directories, 0xff,
-		       sizeof(lg->shadows[i].directories));
-	}
 	lg->nr_shadows = shadows;
+	make_nobodys(&lg->common);
+	for (i = 0; i < shadows; i++)
+		make_nobodys(&lg->shadows[i]);
 	lg->shadows[0].top = new_top(lg);
 	return lg->shadows[0].top;
 }
@@ -2266,6 +2282,7 @@ static long create_guest(struct lguest *lg,
 		return -EBUSY;
 	if (!create_is_sane(&args))
 		return -EINVAL;
+	/* <<note what the launcher asked for>> */
 	lg->memory = args.memory;
 	lg->pages = args.size >> PAGE_SHIFT;
 	lg->device_bytes = args.device_size;
@@ -2295,6 +2312,7 @@ static const size_t register_slots[] = {
 static_assert(sizeof(struct lguest_regs) ==
 	      ARRAY_SIZE(register_slots) * sizeof(u32));
 
+/* <<find the slot of a register>> */
 static u64 *slot(struct guest_frame *frame, int i)
 {
 	return (void *)frame + register_slots[i];
@@ -2336,14 +2354,26 @@ static long get_stats(struct lguest *lg, struct lguest_stats __user *user)
 	return copy_to_user(user, &lg->stats, sizeof(lg->stats)) ? -EFAULT : 0;
 }
 
+/* <<know the launcher's calls>> */
+static bool is_known(unsigned int cmd)
+{
+	switch (cmd) {
+	case LGUEST_GET_REGS:
+	case LGUEST_SET_REGS:
+	case LGUEST_RUN:
+	case LGUEST_REFLECT:
+	case LGUEST_GET_STATS:
+		return true;
+	}
+	return false;
+}
+
 /* <<dispatch an ioctl>> */
 static long call_guest(struct lguest *lg, unsigned int cmd, void __user *arg)
 {
 	if (cmd == LGUEST_CREATE)
 		return create_guest(lg, arg);
-	if (cmd != LGUEST_GET_REGS && cmd != LGUEST_SET_REGS &&
-	    cmd != LGUEST_RUN && cmd != LGUEST_REFLECT &&
-	    cmd != LGUEST_GET_STATS)
+	if (!is_known(cmd))
 		return -ENOTTY;
 	if (!lg->cross)
 		return -EINVAL;

@@ -85,7 +85,7 @@ struct lguest_create {
 	uint32_t flags;		/* LGUEST_PAE or 0 */
 };
 
-#define LGUEST_PAE	1	/* the guest's page tables have 8-byte entries */
+#define LGUEST_PAE	1	/* the guest's page tables are PAE's */
 
 /* <<define the guest's registers for launchers>> */
 struct lguest_regs {

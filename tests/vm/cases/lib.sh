@@ -110,5 +110,7 @@ goes_on()
 # computes PID: it gets more processor time.
 computes()
 {
+	[ -e "/proc/$1/stat" ] ||
+		fail "process $1 is gone: $(tail -n 2 /tmp/forever.*)"
 	until_true more_than "$(ticks "$1")" ticks "$1"
 }
