@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import time
 
-from vm import VM, VMError, die_with_parent, initramfs, read, timeout
+from vm import BUILD, VM, VMError, die_with_parent, initramfs, read, timeout
 
 # name, kernel, what makes it, and what it must have.
 MACHINES = [
@@ -132,5 +132,8 @@ class Bochs(VM):
             self.qemu.wait()
             if os.path.exists(self.dir + '/job'):
                 self.output = read(self.dir + '/job')
+            # Why it stopped, if it did, it says here.
+            log = '%s/vm/logs/%s.bochs' % (BUILD, self.label)
+            shutil.copy(self.dir + '/bochs.log', log)
             os.close(self.terminal)
         super().stop()
