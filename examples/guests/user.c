@@ -153,10 +153,9 @@ static void end(struct regs *regs)
 /* What says who may do what with a page; 0 if there is none. */
 static uint32_t page_entry(uint32_t address)
 {
-	uint32_t entry = current->directory[address >> 22];
-	const uint32_t *table = (uint32_t *)(entry & ~0xfff);
+	const uint32_t *entry = entry_of(current->directory, address);
 
-	return entry & PTE_P ? table[address >> 12 & 1023] : 0;
+	return entry ? *entry : 0;
 }
 
 /*

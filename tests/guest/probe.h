@@ -173,13 +173,6 @@ static inline uint32_t *open_paging(void)
 	return directory;
 }
 
-static inline uint32_t *entry_of(uint32_t *directory, uint32_t va)
-{
-	uint32_t *table = (uint32_t *)(directory[va >> 22] & ~0xfff);
-
-	return &table[va >> 12 & 1023];
-}
-
 /* A different value in every register, flat segments, a stack. */
 static inline void start_in(uint32_t ring, const void *code)
 {

@@ -51,9 +51,14 @@ void load_tls(const uint64_t *three);
 void set_stack(uint32_t ss, uint32_t esp, uint32_t pages);
 void new_pgtable(uint32_t address);
 void flush_tlb(bool everything);
+void set_pte(const uint32_t *directory, uint32_t va, uint32_t entry);
+void set_pgd(const uint32_t *directory, uint32_t index);
 void set_clockevent(uint32_t nanoseconds);
 void halt(void);
 void send_interrupts(void);
+void queue_call(uint32_t number, uint32_t arg1, uint32_t arg2, uint32_t arg3,
+		uint32_t arg4);
+void flush_async(void);
 _Noreturn void shutdown(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
 _Noreturn void restart(const char *reason);
@@ -152,6 +157,7 @@ _Noreturn void enter_user(uint32_t eip, uint32_t esp);
 #define PTE_D		0x40	/* has been written */
 
 uint32_t *new_page(void);
+uint32_t *entry_of(uint32_t *directory, uint32_t va);
 void map_page(uint32_t *directory, uint32_t va, uint32_t pa, uint32_t flags);
 void map_kernel(uint32_t *directory);
 

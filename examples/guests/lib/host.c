@@ -8,11 +8,14 @@ struct lguest_data lguest_data = {
 	.noirq_iret = (uint32_t)noirq_iret,
 };
 
+#define CALL_DONE	0xff	/* in hcall_status: the place is free */
+#define CALL_WAITS	0
+
 /* The host accepts no other call before this one. */
 void lguest_init(void)
 {
-	/* No asynchronous call waits in the ring: 0xff is "free". */
-	memset(lguest_data.hcall_status, 0xff,
+	/* No call waits in the ring. */
+	memset(lguest_data.hcall_status, CALL_DONE,
 	       sizeof(lguest_data.hcall_status));
 	hcall(LHCALL_LGUEST_INIT, (uint32_t)&lguest_data, 0, 0, 0);
 }
@@ -51,6 +54,21 @@ void flush_tlb(bool everything)
 	hcall(LHCALL_FLUSH_TLB, everything, 0, 0, 0);
 }
 
+/*
+ * An entry of a page table is new, and here it is. 0 says nothing about it,
+ * only that the host shall look again.
+ */
+void set_pte(const uint32_t *directory, uint32_t va, uint32_t entry)
+{
+	hcall(LHCALL_SET_PTE, (uint32_t)directory, va, entry, 0);
+}
+
+/* An entry of the directory is new, and so is all that it covers. */
+void set_pgd(const uint32_t *directory, uint32_t index)
+{
+	hcall(LHCALL_SET_PGD, (uint32_t)directory, index, 0, 0);
+}
+
 /* One interrupt on line 0, after that time. 0: no, after all. */
 void set_clockevent(uint32_t nanoseconds)
 {
@@ -67,6 +85,36 @@ void halt(void)
 void send_interrupts(void)
 {
 	hcall(LHCALL_SEND_INTERRUPTS, 0, 0, 0, 0);
+}
+
+/*
+ * A call that can wait: the host makes it before the next one that does not.
+ * The status comes last, because it says that the words are complete. If all
+ * places are taken, one that does not wait makes room, and is in order, too.
+ */
+void queue_call(uint32_t number, uint32_t arg1, uint32_t arg2, uint32_t arg3,
+		uint32_t arg4)
+{
+	static uint32_t next;
+	uint32_t flags = irq_save();	/* a handler may queue as well */
+
+	if (lguest_data.hcall_status[next] == CALL_DONE) {
+		lguest_data.hcalls[next] = (struct lguest_call) {
+			number, arg1, arg2, arg3, arg4
+		};
+		barrier();
+		lguest_data.hcall_status[next] = CALL_WAITS;
+		next = (next + 1) % LHCALL_RING_SIZE;
+	} else {
+		hcall(number, arg1, arg2, arg3, arg4);
+	}
+	irq_restore(flags);
+}
+
+/* Nothing itself, but it does not wait. */
+void flush_async(void)
+{
+	hcall(LHCALL_FLUSH_ASYNC, 0, 0, 0, 0);
 }
 
 /* The host reads the whole buffer, so all of it is ours. */

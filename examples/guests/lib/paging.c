@@ -2,7 +2,8 @@
 /*
  * Page tables: a directory of 1024 entries, each the address of a table of
  * 1024 entries, each the address of a page. What they mean, the host looks up
- * when the page is first touched; to take something back needs flush_tlb().
+ * when the page is first touched; to take something back needs set_pte(), or
+ * for more than one page set_pgd() or flush_tlb().
  */
 #include "guest.h"
 
@@ -21,6 +22,15 @@ uint32_t *new_page(void)
 	return pool[used++];
 }
 
+/* What says about an address where it leads, and for whom; NULL: nothing. */
+uint32_t *entry_of(uint32_t *directory, uint32_t va)
+{
+	uint32_t entry = directory[va >> 22];
+	uint32_t *table = (uint32_t *)(entry & ~0xfff);
+
+	return entry & PTE_P ? &table[va >> 12 & 1023] : NULL;
+}
+
 /*
  * An access must be allowed by both levels, so the directory allows all, and
  * the page's own flags decide.
@@ -28,12 +38,10 @@ uint32_t *new_page(void)
 void map_page(uint32_t *directory, uint32_t va, uint32_t pa, uint32_t flags)
 {
 	uint32_t *entry = &directory[va >> 22];
-	uint32_t *table;
 
 	if (!(*entry & PTE_P))
 		*entry = (uint32_t)new_page() | PTE_P | PTE_W | PTE_U;
-	table = (uint32_t *)(*entry & ~0xfff);
-	table[va >> 12 & 1023] = pa | flags;
+	*entry_of(directory, va) = pa | flags;
 }
 
 /* All that the kernel is made of, where it is already, and for it alone. */
