@@ -37,6 +37,7 @@ CPU	=
 SMP	=
 KERNEL	= 6.1
 APPEND	=
+PARAMS	=
 ACCEL	= tcg
 T	=
 
@@ -50,6 +51,7 @@ run shell check check-bochs check-kernels check-debug: export CPU := $(CPU)
 run shell check check-bochs check-kernels check-debug: export SMP := $(SMP)
 run shell check check-bochs check-kernels check-debug: export KERNEL := $(KERNEL)
 run shell check check-bochs check-kernels check-debug: export APPEND := $(APPEND)
+run shell: export PARAMS := $(PARAMS)
 run shell check check-bochs check-kernels check-debug: export ACCEL := $(ACCEL)
 check check-bochs check-kernels check-debug check-mutants: export T := $(T)
 
@@ -294,6 +296,7 @@ help: ## this list
 #:   CPU=max        its processor, as QEMU calls it
 #:   SMP=1          how many of them
 #:   APPEND=        more for the kernel's command line
+#:   PARAMS=        parameters for the module, such as shadows=4
 #:   ACCEL=tcg      or kvm, which is never chosen silently
 #: Variables, for the checks
 #:   T=pattern      only the cases whose name matches

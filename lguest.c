@@ -1096,7 +1096,7 @@ static void set_guest_pte(struct lguest *lg, const struct lguest_call *call)
 	if (!pte)
 		return;
 	*pte = 0;
-	if (entry & (_PAGE_ACCESSED | _PAGE_DIRTY))
+	if (entry & _PAGE_ACCESSED)
 		refill(lg, shadow, va, entry);
 }
 

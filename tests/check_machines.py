@@ -368,8 +368,10 @@ def front_door():
                           % (status, pattern, got))
 
     clean = dict(GUEST='', LGUEST='', ARGS='', APPEND='', CPU='', SMP='',
-                 MEM='', KERNEL='', ACCEL='')
+                 MEM='', KERNEL='', ACCEL='', PARAMS='')
     expect(run(**clean), 0, r'(?s)Hello.*powered itself off')
+    expect(run(**{**clean, 'PARAMS': 'shadows=0'}), 1,
+           r'(?s)refused to load.*shadows must be from 1 to 256')
     expect(run(**{**clean, 'GUEST': 'nobody'}), 1, r"no guest 'nobody'.*hello")
     if os.path.exists(BUILD + '/tests/guest/syscall'):
         expect(run(**{**clean, 'GUEST': BUILD + '/tests/guest/syscall',

@@ -5,8 +5,8 @@ usage: vm.py run      run one guest, exit with its status
        vm.py shell    an interactive shell with the module loaded
 
 Both take their wishes from the environment, as `make` hands them on: GUEST,
-LGUEST, ARGS, MEM, CPU, SMP, KERNEL, APPEND, ACCEL (see `make help`), and
-VM_TIMEOUT, the seconds after which a machine is given up (default 900).
+LGUEST, ARGS, MEM, CPU, SMP, KERNEL, APPEND, ACCEL, PARAMS (see `make help`),
+and VM_TIMEOUT, the seconds after which a machine is given up (default 900).
 
 The machine has two serial lines.  ttyS0 is the kernel's console; it goes to a
 file, and the whole of it is searched for complaints when the machine is off.
@@ -422,6 +422,12 @@ def command_line():
     return ' '.join(f'lguest {options} {inside} {args}'.split(' ')), files
 
 
+def load():
+    """The command that loads the module as the user wants it."""
+    words = shlex.split(os.environ.get('PARAMS') or '')
+    return ' '.join(['load'] + [shlex.quote(word) for word in words])
+
+
 def echo(piece):
     sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
@@ -433,7 +439,7 @@ def run():
     try:
         print('booting %s ...' % vm.describe(), file=sys.stderr, flush=True)
         vm.echo = echo
-        vm.start('load\n%s\n' % command, files)
+        vm.start('%s\n%s\n' % (load(), command), files)
         vm.finish()
     finally:
         vm.stop()
@@ -441,7 +447,7 @@ def run():
 
 
 SHELL = r'''
-load
+%s
 export PS1='lguest# '
 echo 'The module is loaded. Guests are in /guests, tests in /tests. Try:'
 echo '    %s'
@@ -459,7 +465,7 @@ def shell():
         print('booting %s ...' % vm.describe(), file=sys.stderr, flush=True)
         saved = subprocess.run(['stty', '-g'], stdout=subprocess.PIPE,
                                text=True).stdout.strip()
-        vm.start(SHELL % command, files, interactive=True)
+        vm.start(SHELL % (load(), command), files, interactive=True)
         vm.finish()
     finally:
         vm.stop()
