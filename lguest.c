@@ -97,7 +97,7 @@ struct lguest_data {
 	uint32_t reserve_mem;		/* host: bytes at the top; 0 */
 	uint32_t tsc_khz;		/* host: 0 if the TSC is no clock */
 	uint32_t noirq_iret;		/* guest, read at INIT: its iret */
-	uint32_t kernel_address;	/* guest, read at INIT: see below */
+	uint32_t kernel_address;	/* guest, read at INIT: common part */
 	uint32_t syscall_vec;		/* guest, read at INIT: 0x80 */
 };
 
@@ -744,7 +744,8 @@ static void drop_everything(struct lguest *lg)
 /* <<limit the number of tables>> */
 static void limit_tables(struct lguest *lg)
 {
-	unsigned long most = TABLES_FOR_ALL + lg->pages / PAGES_FOR_A_TABLE;
+	unsigned long most = TABLES_FOR_ALL + lg->nr_shadows +
+			     lg->pages / PAGES_FOR_A_TABLE;
 	int i;
 
 	for (i = 0; lg->stats.tables > most && i < lg->nr_shadows; i++)
@@ -1135,7 +1136,7 @@ static void set_guest_pgd(struct lguest *lg, const struct lguest_call *call)
 static void clear_directory(struct lguest *lg, struct shadow *shadow,
 			    u32 table, u32 index)
 {
-	int gib;
+	u32 gib;
 
 	for (gib = 0; gib < ARRAY_SIZE(shadow->directories); gib++)
 		if (shadow->directories[gib] == table)
@@ -2153,7 +2154,6 @@ static bool create_is_sane(const struct lguest_create *args)
 	       args->size <= LGUEST_MAX_MEMORY &&
 	       PAGE_ALIGNED(args->device_size) &&
 	       args->device_size <= SZ_4G - args->size &&
-	       args->memory == (unsigned long)args->memory &&
 	       access_ok((void __user *)(unsigned long)args->memory,
 			 args->size);
 }
@@ -2172,8 +2172,8 @@ static bool allocate_shadows(struct lguest *lg)
 
 	lg->linear = true;
 	lg->common_start = SZ_4G;
-	lg->shadows = kcalloc(shadows, sizeof(*lg->shadows),
-			      GFP_KERNEL_ACCOUNT);
+	lg->shadows = kvcalloc(shadows, sizeof(*lg->shadows),
+			       GFP_KERNEL_ACCOUNT);
 	if (!lg->shadows)
 		return false;
 	lg->nr_shadows = shadows;
@@ -2234,7 +2234,7 @@ static void free_shadows(struct lguest *lg)
 	for (i = 0; i < lg->nr_shadows; i++)
 		if (lg->shadows[i].top)
 			free_table(lg, lg->shadows[i].top);
-	kfree(lg->shadows);
+	kvfree(lg->shadows);
 	lg->nr_shadows = 0;
 	free_tables(lg, &common, 0, top_level(), ULONG_MAX);
 	lg->common.top = NULL;
@@ -2354,40 +2354,32 @@ static long get_stats(struct lguest *lg, struct lguest_stats __user *user)
 	return copy_to_user(user, &lg->stats, sizeof(lg->stats)) ? -EFAULT : 0;
 }
 
-/* <<know the launcher's calls>> */
-static bool is_known(unsigned int cmd)
+/* <<know whether a guest may be called>> */
+static long may_call(struct lguest *lg)
 {
-	switch (cmd) {
-	case LGUEST_GET_REGS:
-	case LGUEST_SET_REGS:
-	case LGUEST_RUN:
-	case LGUEST_REFLECT:
-	case LGUEST_GET_STATS:
-		return true;
-	}
-	return false;
+	if (!lg->cross)
+		return -EINVAL;
+	return lg->mm == current->mm ? 0 : -EIO;
 }
 
 /* <<dispatch an ioctl>> */
 static long call_guest(struct lguest *lg, unsigned int cmd, void __user *arg)
 {
-	if (cmd == LGUEST_CREATE)
+	switch (cmd) {
+	case LGUEST_CREATE:
 		return create_guest(lg, arg);
-	if (!is_known(cmd))
-		return -ENOTTY;
-	if (!lg->cross)
-		return -EINVAL;
-	if (lg->mm != current->mm)
-		return -EIO;
-	if (cmd == LGUEST_GET_REGS)
-		return get_regs(lg, arg);
-	if (cmd == LGUEST_SET_REGS)
-		return set_regs(lg, arg);
-	if (cmd == LGUEST_REFLECT)
-		return reflect_exit(lg);
-	if (cmd == LGUEST_GET_STATS)
-		return get_stats(lg, arg);
-	return run_guest(lg, arg);
+	case LGUEST_GET_REGS:
+		return may_call(lg) ?: get_regs(lg, arg);
+	case LGUEST_SET_REGS:
+		return may_call(lg) ?: set_regs(lg, arg);
+	case LGUEST_RUN:
+		return may_call(lg) ?: run_guest(lg, arg);
+	case LGUEST_REFLECT:
+		return may_call(lg) ?: reflect_exit(lg);
+	case LGUEST_GET_STATS:
+		return may_call(lg) ?: get_stats(lg, arg);
+	}
+	return -ENOTTY;
 }
 
 /* <<raise a line for the launcher>> */

@@ -70,7 +70,7 @@ struct lguest_data {
 	uint32_t reserve_mem;		/* host: bytes at the top; 0 */
 	uint32_t tsc_khz;		/* host: 0 if the TSC is no clock */
 	uint32_t noirq_iret;		/* guest, read at INIT: its iret */
-	uint32_t kernel_address;	/* guest, read at INIT: see below */
+	uint32_t kernel_address;	/* guest, read at INIT: common part */
 	uint32_t syscall_vec;		/* guest, read at INIT: 0x80 */
 };
 
