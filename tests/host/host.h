@@ -180,15 +180,25 @@ static inline void fill_memory(uint8_t *memory, const uint8_t *code,
 	strcpy((char *)memory + MESSAGE, "done");
 }
 
-static inline int create(int fd, void *memory, uint64_t size, uint32_t entry)
+/* With device pages behind its memory, and flags. */
+static inline int create_with(int fd, void *memory, uint64_t size,
+			      uint64_t device_size, uint32_t flags,
+			      uint32_t entry)
 {
 	struct lguest_create create = {
 		.memory = (uintptr_t)memory,
 		.size = size,
+		.device_size = device_size,
 		.entry = entry,
+		.flags = flags,
 	};
 
 	return ioctl(fd, LGUEST_CREATE, &create);
+}
+
+static inline int create(int fd, void *memory, uint64_t size, uint32_t entry)
+{
+	return create_with(fd, memory, size, 0, 0, entry);
 }
 
 /* A guest that runs the code, in memory that may be special. */
@@ -229,6 +239,12 @@ static inline void set_regs(const struct vm *vm, struct lguest_regs *regs)
 {
 	if (ioctl(vm->fd, LGUEST_SET_REGS, regs))
 		bail_out("LGUEST_SET_REGS");
+}
+
+static inline void get_stats(const struct vm *vm, struct lguest_stats *stats)
+{
+	if (ioctl(vm->fd, LGUEST_GET_STATS, stats))
+		bail_out("LGUEST_GET_STATS");
 }
 
 /* Run it to its end, whatever signals come. Returns 0 or the error. */
@@ -377,6 +393,38 @@ static inline void interrupt_on(int signal)
 	struct sigaction action = { .sa_handler = do_nothing };
 
 	sigaction(signal, &action, NULL);	/* no SA_RESTART */
+}
+
+/* --- What the machine says of itself ------------------------------------- */
+
+/* A number from a file of "name number" lines; -1 if it has none. */
+static inline long value_of(const char *path, const char *name)
+{
+	char line[256];
+	long value = -1;
+	FILE *file = fopen(path, "r");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (strncmp(line, name, strlen(name)) == 0)
+			value = atol(line + strlen(name));
+	if (file)
+		fclose(file);
+	return value;
+}
+
+/*
+ * Pages pinned and not unpinned, of the whole machine. Each processor counts
+ * for itself; stat_refresh adds up what they have not told yet.
+ */
+static inline long pinned_pages(void)
+{
+	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY);
+
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		note("cannot refresh the counts");
+	close(fd);
+	return value_of("/proc/vmstat", "nr_foll_pin_acquired ") -
+	       value_of("/proc/vmstat", "nr_foll_pin_released ");
 }
 
 /* --- The processor -------------------------------------------------------- */

@@ -16,36 +16,6 @@ GUEST_CODE(code, GUEST_INIT
 	   "1: xorl %eax, %eax; int $0x1f; decl %edi; jnz 1b;"
 	   GUEST_OFF);
 
-/* A number from a file of "name number" lines; -1 if it has none. */
-static long value_of(const char *path, const char *name)
-{
-	char line[256];
-	long value = -1;
-	FILE *file = fopen(path, "r");
-
-	while (file && fgets(line, sizeof(line), file))
-		if (strncmp(line, name, strlen(name)) == 0)
-			value = atol(line + strlen(name));
-	if (file)
-		fclose(file);
-	return value;
-}
-
-/*
- * Pages pinned and not unpinned, of the whole machine. Each processor counts
- * for itself; stat_refresh adds up what they have not told yet.
- */
-static long pinned(void)
-{
-	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY);
-
-	if (fd < 0 || write(fd, "1", 1) != 1)
-		note("cannot refresh the counts");
-	close(fd);
-	return value_of("/proc/vmstat", "nr_foll_pin_acquired ") -
-	       value_of("/proc/vmstat", "nr_foll_pin_released ");
-}
-
 static void many_guests(int count)
 {
 	for (int i = 0; i < count; i++)
@@ -55,7 +25,7 @@ static void many_guests(int count)
 
 int main(void)
 {
-	long pins = pinned();
+	long pins = pinned_pages();
 	struct lguest_exit end;
 	struct vm vm;
 
@@ -63,9 +33,9 @@ int main(void)
 	ok(run(&vm, &end) == 0 && powered_off(&end, "done"),
 	   "%d round trips", CALLS);
 	free_vm(&vm);
-	ok(pinned() == pins, "pinned pages: %ld before, %ld after", pins,
-	   pinned());
+	ok(pinned_pages() == pins, "pinned pages: %ld before, %ld after", pins,
+	   pinned_pages());
 	many_guests(GUESTS);
-	ok(pinned() == pins, "after %d guests more, %ld", GUESTS, pinned());
+	ok(pinned_pages() == pins, "after %d guests more, %ld", GUESTS, pinned_pages());
 	return tap_end();
 }
