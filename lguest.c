@@ -1363,7 +1363,7 @@ static void guest_fault(struct lguest *lg, u32 error)
 }
 
 /* <<leave an instruction to the launcher>> */
-static void leave_to_launcher(struct lguest *lg, u32 reason)
+static void leave_to_launcher(struct lguest *lg, u32 reason, u32 address)
 {
 	struct lguest_exit *exit = &lg->exit;
 	u32 len;
@@ -1373,6 +1373,7 @@ static void leave_to_launcher(struct lguest *lg, u32 reason)
 	if (exit->reason)
 		return;
 	exit->insn_bytes = len;
+	exit->address = address;
 	exit->message[0] = '\0';
 	exit->reason = reason;
 }
@@ -1388,7 +1389,8 @@ static int page_fault(struct lguest *lg)
 	if (va >= SZ_4G || !walk_guest(lg, va, page.error, &page))
 		guest_fault(lg, page.error);
 	else if (page.device)
-		leave_to_launcher(lg, LGUEST_EXIT_MMIO);
+		leave_to_launcher(lg, LGUEST_EXIT_MMIO,
+				  page.gpa + offset_in_page(va));
 	else
 		err = fill_shadow(lg, lg->active, va, &page);
 	return lg->exit.reason ? 0 : err;
@@ -1432,7 +1434,7 @@ static void general_protection(struct lguest *lg)
 	u64 error = lg->cross->frame.error;
 
 	if (!error)
-		return leave_to_launcher(lg, LGUEST_EXIT_PRIVILEGED);
+		return leave_to_launcher(lg, LGUEST_EXIT_PRIVILEGED, 0);
 	if (error != NO_ERROR_CODE && error & ERROR_CODE_IDT)
 		return software_interrupt(lg);
 	reflect(lg, X86_TRAP_GP, error);

@@ -73,7 +73,8 @@ static const struct insn {
 	{ "mov [edi], al", { 0x88, 0x07 }, 2, true, false },
 	{ "mov ax, [edi]", { 0x66, 0x8b, 0x07 }, 3, false, false },
 	{ "movzx eax, [edi]", { 0x0f, 0xb6, 0x07 }, 3, false, false },
-	{ "add [edi], 1", { 0x83, 0x07, 0x01 }, 3, true, false },
+	/* Without the prefix QEMU tells of a read, and a processor of a write. */
+	{ "lock add [edi], 1", { 0xf0, 0x83, 0x07, 0x01 }, 4, true, false },
 	{ "xchg [edi], eax", { 0x87, 0x07 }, 2, true, false },
 	{ "rep stosd", { 0xf3, 0xab }, 2, true, false },
 	{ "push [edi]", { 0xff, 0x37 }, 2, false, false },
