@@ -26,9 +26,6 @@
 #define PF_U	4
 #define PF_I	16
 
-#define OWN		0x1300		/* the instruction, then HLT */
-#define OWN_USER	(USER_CODE + 0x100)
-
 /* Behind the guest's memory is the launcher's own, which is none of it. */
 #define SECRET	0x5ec2e75a
 
@@ -82,17 +79,6 @@ static const struct insn {
 	{ "push eax", { 0x50 }, 1, true, true },
 	{ "pusha", { 0x60 }, 1, true, true },
 };
-
-static uint32_t put_code(struct paged *g, uint32_t ring,
-			 const struct insn *insn)
-{
-	uint32_t at = ring == 3 ? OWN_USER : OWN;
-	uint8_t *code = g->p.vm.memory + at;
-
-	memset(code, 0xf4, 32);
-	memcpy(code, insn->bytes, insn->length);
-	return at;
-}
 
 static void prepare(struct paged *g, uint32_t ring, uint32_t at)
 {
@@ -170,7 +156,7 @@ static bool reflects(struct paged *g, uint32_t va, uint32_t error,
 static bool try_insn(struct paged *g, uint32_t ring, const struct insn *insn,
 		     uint32_t va, uint32_t address)
 {
-	uint32_t code = put_code(g, ring, insn);
+	uint32_t code = put_code(g, ring, insn->bytes, insn->length);
 	uint32_t size = insn->pushes && insn->bytes[0] == 0x60 ? 32 : 4;
 	struct lguest_regs before;
 	uint64_t entry = 0;
@@ -486,7 +472,7 @@ static void test_last_page(uint32_t flags)
 	ok(write_at(&g, VA + 4092, 1) == DEVICE &&
 	   asks(&g, 0xfffffffc, WRITE), "%s: the last word", formats[g.pae]);
 	prepare(&g, 1, VA + 4095);
-	ok(go(&g.p, put_code(&g, 1, byte)) == NOWHERE &&
+	ok(go(&g.p, put_code(&g, 1, byte->bytes, byte->length)) == NOWHERE &&
 	   asks(&g, 0xffffffff, OWN), "%s: the last byte", formats[g.pae]);
 	if (g.pae) {
 		map(&g, g.top, VA, 0x100000000ULL | PTE_P);

@@ -27,6 +27,9 @@
 #define WALK_WRITE	0x1228		/* write them, their own addresses */
 #define USER(code)	((code) - READ + USER_CODE + 0x10)
 
+#define OWN		0x1300		/* the test's own instructions, or */
+#define OWN_USER	(USER_CODE + 0x100)	/* in ring 3 */
+
 #define TABLES		0x10000		/* tables begin here */
 #define PAGED_MEMORY	0x200000	/* bytes, unless said otherwise */
 #define KERNEL_BASE	0xc0000000	/* kernel_address */
@@ -201,6 +204,17 @@ static inline enum outcome execute(struct paged *g, uint32_t code, uint32_t edi)
 	if (go(p, code) != NOWHERE)
 		return p->regs.eip == HANDLERS + 14 ? FAULT : DONE;
 	return p->end.reason == LGUEST_EXIT_MMIO ? DEVICE : ENDED;
+}
+
+/* Other instructions, then HLT: where they are. */
+static inline uint32_t put_code(struct paged *g, uint32_t ring,
+				const void *bytes, size_t length)
+{
+	uint32_t at = ring == 3 ? OWN_USER : OWN;
+
+	memset(g->p.vm.memory + at, 0xf4, 32);
+	memcpy(g->p.vm.memory + at, bytes, length);
+	return at;
 }
 
 /* As if it were the first instruction after the last: from ring 1. */
