@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Programs that take turns: how many entries are filled?
+ *
+ * Each address space has some pages of its own and the kernel's, which are the
+ * same in all. A turn is a NEW_PGTABLE and a look at all of them. The module's
+ * parameter says how many shadows each guest has.
+ *
+ * Vulnerable: with more than a few programs the guest spends its time in page
+ * faults; each new program faults in the kernel once more; a shadow serves the
+ * wrong program.
+ * Expected: as long as there are shadows for all, nothing is filled after the
+ * first round; the kernel's part is filled once; of too many, those go whose
+ * last turn is the longest ago: in a circle always the next one.
+ */
+#include "paged.h"
+
+#define OWN_PAGES	6u
+#define KERNEL_PAGES	24u
+#define PROGRAM		0x40000000	/* where a program's own pages are */
+#define MOST		257
+
+/*
+ * No more than what is touched is used of it; but the limit of tables grows
+ * with it, and 257 spaces in five levels want some 1,600.
+ */
+#define SIZE		(1UL << 30)
+
+struct spaces {
+	struct paged g;
+	uint32_t count, tops[MOST];
+};
+
+static uint32_t shadows;		/* the module's parameter */
+
+static uint32_t own_page(uint32_t space, uint32_t n)
+{
+	return SIZE / 2 + (space * OWN_PAGES + n) * 4096;
+}
+
+static uint32_t kernel_page(uint32_t n)
+{
+	return SIZE / 4 + n * 4096;
+}
+
+static void map_kernel(struct paged *g)
+{
+	for (uint32_t n = 0; n < KERNEL_PAGES; n++) {
+		map(g, g->top, KERNEL_BASE + n * 4096, kernel_page(n) | USED);
+		*puppet_word(&g->p, kernel_page(n)) = ~n;
+	}
+}
+
+/* A program: its own pages, and the kernel's tables. */
+static uint32_t new_program(struct paged *g, uint32_t space)
+{
+	uint32_t top = new_space(g), last = g->pae ? 3 : 2;
+
+	for (uint32_t n = 0; n < OWN_PAGES; n++) {
+		map(g, top, PROGRAM + n * 4096, own_page(space, n) | USED);
+		*puppet_word(&g->p, own_page(space, n)) = space;
+	}
+	put_entry(g, entry_of(g, top, KERNEL_BASE, last),
+		  get_entry(g, entry_of(g, g->top, KERNEL_BASE, last)));
+	return top;
+}
+
+static void new_spaces(struct spaces *s, uint32_t count, uint32_t flags)
+{
+	uint8_t *memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			       -1, 0);
+
+	if (memory == MAP_FAILED)
+		bail_out("cannot reserve %lu bytes", SIZE);
+	s->g = linear_in(memory, SIZE, 0, flags);
+	s->g.top = new_space(&s->g);
+	map_kernel(&s->g);
+	s->count = count;
+	for (uint32_t i = 0; i < count; i++)
+		s->tops[i] = new_program(&s->g, i);
+}
+
+static uint64_t fills(const struct spaces *s)
+{
+	return stats_of(&s->g).fills;
+}
+
+static void look(struct spaces *s, uint32_t va, uint32_t count)
+{
+	if (walk(&s->g, WALK, va, count, 4096) != DONE)
+		bail_out("%#x: reason %u, %.127s", s->g.p.regs.edi,
+			 s->g.p.end.reason, s->g.p.end.message);
+}
+
+/* One turn; the entries that were filled. The last page looked at is right. */
+static uint64_t turn(struct spaces *s, uint32_t space)
+{
+	uint64_t before = fills(s);
+
+	must_call(&s->g.p, LHCALL_NEW_PGTABLE, s->tops[space], 0, 0);
+	look(s, PROGRAM, OWN_PAGES);
+	if (s->g.p.regs.eax != space)
+		bail_out("program %u reads %u", space, s->g.p.regs.eax);
+	look(s, KERNEL_BASE, KERNEL_PAGES);
+	if (s->g.p.regs.eax != ~(KERNEL_PAGES - 1))
+		bail_out("the kernel reads %#x", s->g.p.regs.eax);
+	return fills(s) - before;
+}
+
+/* All in a circle. */
+static uint64_t a_round(struct spaces *s)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < s->count; i++)
+		sum += turn(s, i);
+	return sum;
+}
+
+static void test_room(uint32_t count, uint32_t flags)
+{
+	uint64_t first, others, again;
+	struct spaces s;
+
+	new_spaces(&s, count, flags);
+	/* It begins with the page that it runs in. */
+	first = turn(&s, 0);
+	others = a_round(&s);
+	again = a_round(&s) + a_round(&s);
+	ok(again == 0, "%s, %u programs, %u shadows: %llu filled after the first round",
+	   formats[s.g.pae], count, shadows, (unsigned long long)again);
+	/* A lowest table of the kernel's is borrowed as one. */
+	ok(first <= KERNEL_PAGES + OWN_PAGES + 2 && first >= KERNEL_PAGES &&
+	   others <= (count - 1) * (OWN_PAGES + 3),
+	   "the first one fills %llu, each other %llu: the kernel's %u but once",
+	   (unsigned long long)first,
+	   count > 1 ? (unsigned long long)others / (count - 1) : 0,
+	   KERNEL_PAGES);
+	note("%llu pages of tables", (unsigned long long)
+	     stats_of(&s.g).tables);
+	free_paged(&s.g);
+}
+
+/* The worst that can be: the next one is always the one that is not there. */
+static void test_circle(uint32_t flags)
+{
+	uint64_t sum = 0, random = 0, state = 88172645463325252ULL;
+	uint32_t turns = shadows < 32 ? 64 : shadows + 1, idle = 0;
+	struct spaces s;
+
+	new_spaces(&s, shadows + 1, flags);
+	a_round(&s);
+	for (uint32_t i = 0; i < turns; i++) {
+		uint64_t filled = turn(&s, i % s.count);
+
+		sum += filled;
+		idle += filled < OWN_PAGES;
+	}
+	ok(idle == 0, "%s, one program too many, in a circle: %llu a turn",
+	   formats[s.g.pae], (unsigned long long)sum / turns);
+	for (uint32_t i = 0; i < turns; i++) {
+		state ^= state << 13;
+		state ^= state >> 7;
+		state ^= state << 17;
+		random += turn(&s, (state >> 16) % s.count);
+	}
+	ok(random < sum * 3 / 4, "at random: %llu.%llu a turn",
+	   (unsigned long long)random / turns,
+	   (unsigned long long)random * 10 / turns % 10);
+	free_paged(&s.g);
+}
+
+/* Which one goes? Not the one that was here just now. */
+static void test_oldest(uint32_t flags)
+{
+	struct spaces s;
+	bool good;
+
+	if (shadows < 2) {
+		ok(true, "the oldest goes # SKIP there is one shadow");
+		return;
+	}
+	new_spaces(&s, shadows + 1, flags);
+	for (uint32_t i = 0; i < shadows; i++)
+		turn(&s, i);
+	good = turn(&s, 0) == 0;	/* so 1 is the oldest */
+	good &= turn(&s, shadows) >= OWN_PAGES;
+	good &= turn(&s, 0) == 0;
+	for (uint32_t i = 2; i <= shadows; i++)
+		good &= turn(&s, i) == 0;
+	good &= turn(&s, 1) >= OWN_PAGES;
+	ok(good, "%s: the one that goes is the one that was away longest",
+	   formats[s.g.pae]);
+	free_paged(&s.g);
+}
+
+/* FLUSH_TLB: 0 leaves the kernel's part, else all goes; in all spaces. */
+static void test_flush(uint32_t flags)
+{
+	uint32_t count = shadows < 4 ? shadows : 4;
+	uint64_t programs, everything;
+	struct spaces s;
+
+	new_spaces(&s, count, flags);
+	a_round(&s);
+	must_call(&s.g.p, LHCALL_FLUSH_TLB, 0, 0, 0);
+	programs = a_round(&s);
+	must_call(&s.g.p, LHCALL_FLUSH_TLB, 1, 0, 0);
+	everything = a_round(&s);
+	ok(programs >= count * OWN_PAGES && programs <= count * (OWN_PAGES + 3),
+	   "%s, FLUSH_TLB 0: %llu filled for %u programs", formats[s.g.pae],
+	   (unsigned long long)programs, count);
+	ok(everything >= programs + KERNEL_PAGES - 1,
+	   "FLUSH_TLB 1: %llu, the kernel's, too",
+	   (unsigned long long)everything);
+	free_paged(&s.g);
+}
+
+/* Borrowed tables are the lender's: they stay when a borrower goes. */
+static void test_lender(uint32_t flags)
+{
+	uint64_t pinned;
+	struct spaces s;
+
+	new_spaces(&s, shadows + 1, flags);
+	a_round(&s);
+	pinned = stats_of(&s.g).pinned;
+	must_call(&s.g.p, LHCALL_FLUSH_TLB, 0, 0, 0);
+	a_round(&s);
+	must_call(&s.g.p, LHCALL_FLUSH_TLB, 1, 0, 0);
+	for (uint32_t i = 0; i < shadows && i < 20; i++)
+		turn(&s, i);
+	ok(stats_of(&s.g).pinned == pinned,
+	   "%s: flushed and dropped, the same %llu pages are pinned",
+	   formats[s.g.pae], (unsigned long long)pinned);
+	free_paged(&s.g);
+}
+
+int main(void)
+{
+	long pins = pinned_pages();
+	FILE *file = fopen("/sys/module/lguest/parameters/shadows", "r");
+
+	if (!file || fscanf(file, "%u", &shadows) != 1 || !shadows ||
+	    shadows >= MOST)
+		bail_out("how many shadows are there? %u", shadows);
+	fclose(file);
+	for (uint32_t flags = 0; flags <= LGUEST_PAE; flags += LGUEST_PAE) {
+		for (uint32_t count = 1; count < shadows; count *= 4)
+			if (count < 64)
+				test_room(count, flags);
+		test_room(shadows, flags);
+		test_circle(flags);
+		test_oldest(flags);
+		test_flush(flags);
+		test_lender(flags);
+	}
+	ok(good_guest_runs() && pinned_pages() == pins,
+	   "a good guest runs after all this, and nothing is pinned");
+	return tap_end();
+}
