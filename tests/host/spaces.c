@@ -252,8 +252,11 @@ int main(void)
 				test_room(count, flags);
 		test_room(shadows, flags);
 		test_circle(flags);
-		test_oldest(flags);
 		test_flush(flags);
+		/* Many show no more than some, and take long. */
+		if (shadows > 64)
+			continue;
+		test_oldest(flags);
 		test_lender(flags);
 	}
 	ok(good_guest_runs() && pinned_pages() == pins,
