@@ -172,14 +172,6 @@ static void test_aliases(uint32_t flags)
 
 /* --- how it ends ----------------------------------------------------------- */
 
-static void queue(struct puppet *p, uint32_t place, uint32_t number,
-		  uint32_t arg1, uint32_t arg2, uint32_t arg3)
-{
-	p->data->hcalls[place] = (struct lguest_call) {
-		number, arg1, arg2, arg3, 0 };
-	p->data->hcall_status[place] = 0;
-}
-
 /* In each of these it dies, or stops, with some of its memory used. */
 
 static void dies_of_an_entry(struct paged *g)
@@ -192,10 +184,10 @@ static void dies_in_the_ring(struct paged *g)
 {
 	map(g, g->top, ALIAS_VA + 4096, (ALIAS_PAGE - 4096) | USED);
 	must_walk(g, 1);
-	queue(&g->p, 0, LHCALL_SET_PTE, g->top, ALIAS_VA + 4096,
+	queue_call(&g->p, 0, LHCALL_SET_PTE, g->top, ALIAS_VA + 4096,
 	      (ALIAS_PAGE - 4096) | USED);
-	queue(&g->p, 1, LHCALL_FLUSH_TLB, 1, 0, 0);
-	queue(&g->p, 2, LHCALL_SET_PGD, g->top, 1024, 0);
+	queue_call(&g->p, 1, LHCALL_FLUSH_TLB, 1, 0, 0);
+	queue_call(&g->p, 2, LHCALL_SET_PGD, g->top, 1024, 0);
 	call(&g->p, LHCALL_FLUSH_ASYNC, 0, 0, 0);
 }
 

@@ -188,6 +188,23 @@ static inline bool set_pte(struct paged *g, uint32_t top, uint32_t va,
 	return call(&g->p, LHCALL_SET_PTE, top, va, entry);
 }
 
+/* The words of a call in the ring. */
+static inline void put_call(struct puppet *p, uint32_t place, uint32_t number,
+			    uint32_t arg1, uint32_t arg2, uint32_t arg3)
+{
+	p->data->hcalls[place] = (struct lguest_call){
+		number, arg1, arg2, arg3, 0 };
+}
+
+/* It waits. */
+static inline void queue_call(struct puppet *p, uint32_t place,
+			      uint32_t number, uint32_t arg1, uint32_t arg2,
+			      uint32_t arg3)
+{
+	put_call(p, place, number, arg1, arg2, arg3);
+	__atomic_store_n(&p->data->hcall_status[place], 0, __ATOMIC_RELEASE);
+}
+
 /* What comes of an instruction. */
 enum outcome {
 	DONE, FAULT, DEVICE, ENDED,

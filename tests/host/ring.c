@@ -42,13 +42,6 @@ static void free_queue(struct queue *q)
 	free_paged(&q->g);
 }
 
-static void put_call(struct puppet *p, uint32_t place, uint32_t number,
-		     uint32_t arg1, uint32_t arg2, uint32_t arg3)
-{
-	p->data->hcalls[place] = (struct lguest_call){
-		number, arg1, arg2, arg3, 0 };
-}
-
 /* As a guest does it: the words first, then the byte. */
 static void queue(struct queue *q, uint32_t number, uint32_t arg1,
 		  uint32_t arg2, uint32_t arg3)
@@ -57,8 +50,7 @@ static void queue(struct queue *q, uint32_t number, uint32_t arg1,
 
 	if (data->hcall_status[q->next] != FREE)
 		bail_out("the ring is full at %u", q->next);
-	put_call(&q->g.p, q->next, number, arg1, arg2, arg3);
-	__atomic_store_n(&data->hcall_status[q->next], 0, __ATOMIC_RELEASE);
+	queue_call(&q->g.p, q->next, number, arg1, arg2, arg3);
 	q->next = (q->next + 1) % RING;
 }
 
@@ -287,12 +279,10 @@ static void test_cursor(void)
 		queue(&q, LHCALL_FLUSH_ASYNC, 0, 0, 0);
 	ok(drain(&q), "ten calls");
 	/* Out of turn: the host's cursor is at 10. */
-	put_call(p, 0, LHCALL_LOAD_IDT_ENTRY, VECTOR,
+	queue_call(p, 0, LHCALL_LOAD_IDT_ENTRY, VECTOR,
 		 GUEST_CS << 16 | gate_place(2), GATE_OPEN);
-	p->data->hcall_status[0] = 0;
-	put_call(p, 12, LHCALL_LOAD_IDT_ENTRY, VECTOR,
+	queue_call(p, 12, LHCALL_LOAD_IDT_ENTRY, VECTOR,
 		 GUEST_CS << 16 | gate_place(3), GATE_OPEN);
-	p->data->hcall_status[12] = 0;
 	must_call(p, LHCALL_FLUSH_ASYNC, 0, 0, 0);
 	ok(waiting(p) == 2 && gate_leads_to(&q, 1),
 	   "a place that it has not come to waits, and one behind a free one");
@@ -450,8 +440,7 @@ static void test_init(void)
 {
 	struct puppet p = not_introduced(LGUEST_DATA);
 
-	put_call(&p, 0, LHCALL_SHUTDOWN, MESSAGE, 1, 0);
-	p.data->hcall_status[0] = 0;
+	queue_call(&p, 0, LHCALL_SHUTDOWN, MESSAGE, 1, 0);
 	ok(call(&p, LHCALL_LGUEST_INIT, LGUEST_DATA, 0, 0) &&
 	   waiting(&p) == 1, "INIT makes no call that waits");
 	ok(!call(&p, LHCALL_FLUSH_ASYNC, 0, 0, 0) &&
@@ -469,8 +458,7 @@ static void test_init(void)
 	free_puppet(&p);
 
 	p = not_introduced(LGUEST_DATA);
-	put_call(&p, 0, LHCALL_LGUEST_INIT, LGUEST_DATA, 0, 0);
-	p.data->hcall_status[0] = 0;
+	queue_call(&p, 0, LHCALL_LGUEST_INIT, LGUEST_DATA, 0, 0);
 	ok(!call(&p, LHCALL_FLUSH_ASYNC, 0, 0, 0) &&
 	   killed(&p.end, "^hypercall 0 before INIT$"),
 	   "an INIT that waits is none");
@@ -523,8 +511,7 @@ static void add_a_call(void *argument)
 	uint32_t place = *(uint32_t *)argument;
 
 	look(NULL);
-	put_call(p, place, LHCALL_SHUTDOWN, MESSAGE, 1, 0);
-	p->data->hcall_status[place] = 0;
+	queue_call(p, place, LHCALL_SHUTDOWN, MESSAGE, 1, 0);
 }
 
 /* The call that is being made is another one by now, and so are its bytes. */
