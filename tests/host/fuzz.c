@@ -56,7 +56,7 @@ static void judge(const char *what, int result, const int *expected)
 static void judge_exit(const struct lguest_exit *end)
 {
 	if (clean(end) && end->reason >= LGUEST_EXIT_POWEROFF &&
-	    end->reason <= LGUEST_EXIT_PRIVILEGED &&
+	    end->reason <= LGUEST_EXIT_MMIO &&
 	    end->insn_bytes <= LGUEST_INSN_MAX)
 		return;
 	note("reason %u, %u bytes", end->reason, end->insn_bytes);
@@ -84,7 +84,22 @@ static int random_regs(uint64_t *state)
 		regs.eip = CALL;
 	if (random32(state) % 2)
 		regs.eax = random32(state) % 20;
+	if (random32(state) % 4 == 0)
+		regs.ebx = DIRECTORY;
 	return ioctl(vm.fd, LGUEST_SET_REGS, &regs);
+}
+
+/* With devices or without, in both formats; sometimes it makes no sense. */
+static int random_create(uint64_t *state)
+{
+	uint64_t devices = random32(state) % 4 * 4096;
+	uint32_t flags = random32(state) % 2;
+
+	if (random32(state) % 8 == 0)
+		devices = (uint64_t)random32(state) << random32(state) % 32;
+	if (random32(state) % 8 == 0)
+		flags = random32(state);
+	return create_with(vm.fd, vm.memory, vm.size, devices, flags, CODE);
 }
 
 static void one_call(uint64_t *state)
@@ -95,6 +110,7 @@ static void one_call(uint64_t *state)
 	static const int unknown[] = { ENOTTY, EINTR, EINVAL, EFAULT, 0 };
 	uint32_t choice = random32(state) % 16;
 	struct lguest_exit end;
+	struct lguest_stats stats;
 	struct lguest_regs regs;
 	int result;
 
@@ -112,6 +128,8 @@ static void one_call(uint64_t *state)
 	case 9:
 		judge("GET_REGS", ioctl(vm.fd, LGUEST_GET_REGS, &regs),
 		      usual);
+		judge("GET_STATS", ioctl(vm.fd, LGUEST_GET_STATS, &stats),
+		      usual);
 		break;
 	case 10 ... 11:
 		judge("IRQ", ioctl(vm.fd, LGUEST_IRQ, random32(state) % 36),
@@ -122,8 +140,7 @@ static void one_call(uint64_t *state)
 		      usual);
 		break;
 	case 14:
-		judge("CREATE", create(vm.fd, vm.memory, vm.size, CODE),
-		      creating);
+		judge("CREATE", random_create(state), creating);
 		break;
 	default:
 		judge("another", ioctl(vm.fd, _IO(0xbe, random32(state) % 16),
@@ -147,6 +164,11 @@ static void fill_randomly(uint64_t *state)
 	uint32_t dirty = random32(state) % 4 ? random32(state) % 200 : MEMORY;
 
 	fill_memory(vm.memory, puppet_code, puppet_code_end);
+	/* Page tables, should it name them; devices behind its memory. */
+	memset(vm.memory + DIRECTORY, 0, 8192);
+	*(uint32_t *)(vm.memory + DIRECTORY) = TABLE | 7;
+	for (uint32_t i = 0; i < MEMORY / 4096 + 4; i++)
+		*(uint32_t *)(vm.memory + TABLE + i * 4) = i << 12 | 7;
 	for (uint32_t i = 0; i < dirty; i++) {
 		uint8_t byte = random32(state);
 

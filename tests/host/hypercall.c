@@ -2,9 +2,10 @@
 /*
  * Random hypercalls.
  *
- * A guest walks through a table of calls, and notes how far it has come. When
- * it is killed, a new guest goes on behind the call that killed it. SEED and
- * COUNT in the environment repeat or prolong a run.
+ * A guest walks through a table of calls, and notes how far it has come. Some
+ * put them into the ring, eight at a time. Some have PAE tables, some devices.
+ * When it is killed, a new guest goes on behind the call that killed it. SEED
+ * and COUNT in the environment repeat or prolong a run.
  *
  * Vulnerable: some number or argument takes the host somewhere it should not
  * be.
@@ -16,6 +17,13 @@
 #define BIG_MEMORY	0x40000
 #define TABLE		0x10000
 #define BATCH		1024
+
+/* Page tables that work, for calls that name them: all at its own address. */
+#define TOP		0x20000
+#define MIDDLE		0x21000		/* PAE has one more level */
+#define LOW		0x22000
+#define OTHER_TOP	0x24000
+#define FLAGS		0x67
 
 struct call {
 	uint32_t nr, arg1, arg2, arg3, arg4;
@@ -31,7 +39,23 @@ struct call {
 	"incl " TEXT_OF(DATA) "+4; int $0x1f; jmp 1b;"			\
 	"2:"
 
+/* ebp is the place in the ring; if it is taken, the ring is made empty. */
+#define QUEUE								\
+	"movl $" TEXT_OF(TABLE) ", %edi; xorl %ebp, %ebp;"		\
+	"1: cmpl " TEXT_OF(DATA) ", %edi; jae 2f;"			\
+	"imull $20, %ebp, %edx;"					\
+	"leal " TEXT_OF(LGUEST_DATA) "+88(%edx), %edx;"			\
+	"movl $5, %ecx;"						\
+	"3: movl (%edi), %eax; movl %eax, (%edx);"			\
+	"addl $4, %edi; addl $4, %edx; loop 3b;"			\
+	"movb $0, " TEXT_OF(LGUEST_DATA) "+24(%ebp);"			\
+	"incl %ebp; andl $63, %ebp; incl " TEXT_OF(DATA) "+4;"		\
+	"testb $7, " TEXT_OF(DATA) "+4; jnz 1b;"			\
+	"xorl %eax, %eax; int $0x1f; jmp 1b;"				\
+	"2: xorl %eax, %eax; int $0x1f;"
+
 GUEST_CODE(polite, GUEST_INIT WALK GUEST_OFF);
+GUEST_CODE(queues, GUEST_INIT QUEUE GUEST_OFF);
 GUEST_CODE(rude, WALK GUEST_OFF);
 
 static uint64_t state;
@@ -55,28 +79,28 @@ static uint32_t random_number(void)
 	static const uint32_t known[] = {
 		LHCALL_NEW_PGTABLE, LHCALL_FLUSH_TLB, LHCALL_LOAD_IDT_ENTRY,
 		LHCALL_SET_STACK, LHCALL_SET_CLOCKEVENT, LHCALL_HALT,
-		LHCALL_LOAD_TLS,
+		LHCALL_LOAD_TLS, LHCALL_SET_PMD, LHCALL_SET_PGD,
+		LHCALL_SET_PTE, LHCALL_SET_PTE, LHCALL_SET_PTE,
 	};
 	static const uint32_t odd[] = {
 		20, 21, 31, 64, 255, 256, 0x7fffffff, 0x80000000, 0xffffffff,
 	};
 
-	switch (random32() % 16) {
-	case 5:
-	case 6:
-	case 7:
-		return PICK(known);
+	switch (random32() % 64) {
 	case 0:
 		return PICK(odd);
 	case 1:
 		return random32();
-	case 2:
+	case 2 ... 3:
 		return random32() % 24;
-	case 3:
-		return random32() % 8 ? LHCALL_SEND_INTERRUPTS :
-					LHCALL_SHUTDOWN;
-	case 4:
-		return random32() % 8 ? LHCALL_FLUSH_ASYNC : LHCALL_LGUEST_INIT;
+	case 4 ... 7:
+		return random32() % 16 ? LHCALL_SEND_INTERRUPTS :
+					 LHCALL_SHUTDOWN;
+	case 8 ... 11:
+		return random32() % 16 ? LHCALL_FLUSH_ASYNC :
+					 LHCALL_LGUEST_INIT;
+	case 12 ... 39:
+		return PICK(known);
 	default:
 		return LHCALL_LOAD_GDT_ENTRY;
 	}
@@ -107,9 +131,28 @@ static uint32_t random_argument(void)
 /* Arguments that are nearly right: they get further than random ones. */
 static void make_plausible(struct call *call)
 {
+	static const uint32_t tops[] = {
+		TOP, TOP, TOP, OTHER_TOP, OTHER_TOP, TOP + 32, MIDDLE,
+	};
+
 	switch (call->nr) {
 	case LHCALL_NEW_PGTABLE:
-		call->arg1 &= ~4095u;
+		call->arg1 = PICK(tops);
+		break;
+	case LHCALL_SET_PTE:
+		call->arg1 = PICK(tops);
+		call->arg2 &= random32() % 2 ? 0x3ffff : 0xc00fffff;
+		call->arg3 = random32() % BIG_MEMORY & ~4095u;
+		call->arg3 |= random32() % 8 ? FLAGS : random32() & 0xfff;
+		call->arg4 = random32() % 16 ? 0 : 1u << random32() % 32;
+		break;
+	case LHCALL_SET_PGD:
+		call->arg1 = PICK(tops);
+		call->arg2 &= random32() % 32 ? 3 : 1023;
+		break;
+	case LHCALL_SET_PMD:
+		call->arg1 = random32() % 2 ? MIDDLE : PICK(tops);
+		call->arg2 &= 511;
 		break;
 	case LHCALL_LOAD_IDT_ENTRY:
 		call->arg1 &= 63;
@@ -150,7 +193,7 @@ static struct call random_call(void)
 		if ((call.arg1 == 12 || call.arg1 == 13) && random32() % 16)
 			call.arg1 = 20;
 	}
-	if (random32() % 8)
+	if (random32() % 32)
 		make_plausible(&call);
 	return call;
 }
@@ -169,7 +212,8 @@ static int run_for_a_while(const struct vm *vm, struct lguest_exit *end)
 	setitimer(ITIMER_REAL, &tick, NULL);
 	for (int i = 0; i < 20 && error == EINTR; i++) {
 		error = ioctl(vm->fd, LGUEST_RUN, end) ? errno : 0;
-		if (error == 0 && end->reason == LGUEST_EXIT_PRIVILEGED)
+		if (error == 0 && (end->reason == LGUEST_EXIT_PRIVILEGED ||
+				   end->reason == LGUEST_EXIT_MMIO))
 			error = ioctl(vm->fd, LGUEST_REFLECT, 0) ? errno :
 								   EINTR;
 		for (int line = 0; line < 32; line++)
@@ -178,6 +222,44 @@ static int run_for_a_while(const struct vm *vm, struct lguest_exit *end)
 	}
 	setitimer(ITIMER_REAL, &off, NULL);
 	return error;
+}
+
+static void put(uint8_t *memory, bool pae, uint32_t at, uint64_t entry)
+{
+	memcpy(memory + at, &entry, pae ? 8 : 4);
+}
+
+static void make_tables(uint8_t *memory, bool pae)
+{
+	uint32_t bytes = pae ? 8 : 4, top = pae ? MIDDLE : TOP;
+
+	memset(memory + TOP, 0, OTHER_TOP + 4096 - TOP);
+	if (pae)
+		put(memory, pae, TOP, MIDDLE | 1);
+	put(memory, pae, top, LOW | FLAGS);
+	for (uint32_t i = 0; i < BIG_MEMORY / 4096; i++)
+		put(memory, pae, LOW + i * bytes, i << 12 | FLAGS);
+	memcpy(memory + OTHER_TOP, memory + TOP, 4096);
+}
+
+/* Of one of the kinds, with tables of that kind. */
+static struct vm random_guest(uint8_t *memory)
+{
+	struct vm vm = { open_device(), memory, BIG_MEMORY };
+	uint32_t flags = random32() % 2 ? LGUEST_PAE : 0;
+	uint32_t devices = random32() % 4 ? 0 : 0x8000;
+	uint32_t kind = random32() % 32;
+
+	if (kind == 0)
+		fill_memory(memory, rude, rude_end);
+	else if (kind < 12)
+		fill_memory(memory, queues, queues_end);
+	else
+		fill_memory(memory, polite, polite_end);
+	make_tables(memory, flags);
+	if (create_with(vm.fd, memory, BIG_MEMORY, devices, flags, CODE))
+		bail_out("cannot create a guest");
+	return vm;
 }
 
 int main(void)
@@ -195,14 +277,12 @@ int main(void)
 
 	while (left) {
 		uint32_t calls = left < BATCH ? left : BATCH;
-		bool impolite = random32() % 32 == 0;
 		struct lguest_exit end;
 		struct vm vm;
 		uint32_t made;
 		int error;
 
-		vm = impolite ? NEW_VM_IN(memory, BIG_MEMORY, rude) :
-				NEW_VM_IN(memory, BIG_MEMORY, polite);
+		vm = random_guest(memory);
 		for (uint32_t i = 0; i < calls; i++)
 			((struct call *)(memory + TABLE))[i] = random_call();
 		*word(&vm, DATA) = TABLE + calls * sizeof(struct call);
