@@ -108,6 +108,62 @@ static void test_hello(void)
 	   says("lguest: the guest powered itself off"), "hello");
 }
 
+/*
+ * --pae: 32-bit tables of a guest's are bad ones then. (It takes two of their
+ * entries for one.)
+ */
+static void test_pae(void)
+{
+	struct job job = { .args = { "", "--pae", guest(guests, "hello") } };
+	struct job tables = { .args = { "", "--pae", guest(guests, "user") } };
+
+	ok(launched(job) == 0 && says("Hello, world!"),
+	   "hello, which has no tables, with --pae");
+	ok(launched(tables) == 3 &&
+	   says("the guest was killed: bad page directory pointer entry 0x"),
+	   "user, whose tables are not PAE's, with --pae");
+}
+
+/* More than the machine has: only what is used is needed. */
+static void test_big(void)
+{
+	struct job job = { .args = { "", "-m", "3072",
+				     guest(guests, "hello") } };
+	struct job last = { .args = { "", "-m", "3072",
+				      guest(tests, "lastpage"), "run" } };
+
+	ok(launched(job) == 0 && says("Hello, world!"), "hello, with 3 GB");
+	ok(launched(last) == 0 && says("ok ran the last byte"),
+	   "a guest that runs the last byte of 3 GB");
+}
+
+/* -v: what it has cost, in the end; and in no other case. */
+static void test_cost(void)
+{
+	struct job job = { .args = { "", "-v", guest(guests, "hello") } };
+	struct job killed = { .args = { "", "-v", guest(tests, "syscall") } };
+	struct job quiet = { .args = { "", guest(guests, "hello") } };
+	unsigned long long visits = 0, pinned = 0, filled = 0, tables = 0;
+	const char *line;
+	int count = 0;
+
+	if (launched(job) == 0) {
+		line = strstr(output, "lguest: the guest's world was entered ");
+		if (line)
+			count = sscanf(line, "lguest: the guest's world was entered %llu times; of its memory, %llu kB are pinned; shadow page tables: %llu entries filled, %llu kB now",
+				       &visits, &pinned, &filled, &tables);
+	}
+	if (!ok(count == 4 && visits >= 5 && pinned >= 4 && pinned < 16384 &&
+		filled >= pinned / 4 && tables >= 24,
+		"-v: entered %llu times, %llu kB pinned, %llu filled, %llu kB",
+		visits, pinned, filled, tables))
+		note("%s", output);
+	ok(launched(killed) == 3 && says("the guest's world was entered"),
+	   "-v: what a guest has cost that was killed");
+	ok(launched(quiet) == 0 && !strstr(output, "was entered"),
+	   "without -v, nothing of it");
+}
+
 /* The guests that teach: they end well, and said what they are there for. */
 static void test_examples(void)
 {
@@ -343,6 +399,9 @@ int main(void)
 {
 	find_files();
 	test_hello();
+	test_pae();
+	test_big();
+	test_cost();
 	test_examples();
 	test_killed();
 	test_restart();

@@ -120,13 +120,13 @@ def accepted(result):
 def test_usage(kernels):
     good = kernels.write(elf())
     code, out, err = launch('--help')
-    ok(code == 0 and out.startswith('usage: lguest') and err == '', '--help',
-       code, out, err)
+    ok(code == 0 and out.startswith('usage: lguest') and err == '' and
+       '--pae' in out and '-m, --memory=MB' in out, '--help', code, out, err)
     code, out, err = launch('--version')
     ok(code == 0 and out.startswith('lguest ') and err == '', '--version',
        code, out, err)
     for args in ([], ['-v'], ['-m', '16'], ['--unknown'], ['-x', good],
-                 ['-m'], ['--memory']):
+                 ['-m'], ['--memory'], ['--pae'], ['--pae=yes', good]):
         code, out, err = launch(*args)
         ok(code == 2 and out == '' and 'usage: lguest' in err and
            'lguest --help' in err, 'wrong usage: lguest ' + ' '.join(args),
@@ -179,7 +179,8 @@ def test_good(kernels):
     if DEVICE:
         ok(True, 'good kernels # SKIP this machine has a /dev/lguest')
         return
-    for args in ([], ['-m', '3'], ['-m3'], ['--memory=1024'], ['-v']):
+    for args in ([], ['-m', '3'], ['-m3'], ['--memory=1024'], ['-v'],
+                 ['--pae'], ['--pae', '-m', '3072']):
         code, out, err = launch(*args, path)
         ok(code == 1 and out == '' and NO_DEVICE in err,
            'a good kernel: lguest ' + ' '.join(args), code, out, err)
