@@ -319,7 +319,7 @@ static void test_set_pte(void)
 {
 	static const uint32_t entries[] = {
 		PTE_P | PTE_W | PTE_A, PTE_P | PTE_W | PTE_A | PTE_D,
-		PTE_P | PTE_W | PTE_U | PTE_D,
+		PTE_P | PTE_W | PTE_U | PTE_A | PTE_D,
 	};
 
 	for (uint32_t pae = 0; pae < 2; pae++)

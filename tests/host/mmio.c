@@ -400,7 +400,7 @@ static void kills(struct paged *g, enum outcome outcome, const char *pattern,
 	free_guest(g);
 }
 
-static enum outcome outcome_of(struct paged *g, uint32_t number,
+static enum outcome after_call(struct paged *g, uint32_t number,
 			       uint32_t arg1, uint32_t arg2, uint32_t arg3)
 {
 	return call(&g->p, number, arg1, arg2, arg3) ? DONE :
@@ -411,7 +411,7 @@ static void test_places(uint32_t flags)
 {
 	struct paged g = new_guest(false, flags, DEVICES_SIZE);
 
-	kills(&g, outcome_of(&g, LHCALL_NEW_PGTABLE, DEVICES, 0, 0),
+	kills(&g, after_call(&g, LHCALL_NEW_PGTABLE, DEVICES, 0, 0),
 	      "^bad page table address 0x00200000, in NEW_PGTABLE\\(0x200000, 0x0, 0x0, 0x0\\)$",
 	      "a top table");
 
@@ -443,12 +443,12 @@ static void test_places(uint32_t flags)
 	      "^no stack at 0x40000f[0-9a-f]+ for vector 14$", "a stack in use");
 
 	g = new_guest(false, flags, DEVICES_SIZE);
-	kills(&g, outcome_of(&g, LHCALL_SHUTDOWN, DEVICES, 1, 0),
+	kills(&g, after_call(&g, LHCALL_SHUTDOWN, DEVICES, 1, 0),
 	      "^bad read address 0x00200000 len 128, in SHUTDOWN\\(0x200000, 0x1, 0x0, 0x0\\)$",
 	      "last words");
 
 	g = new_guest(false, flags, DEVICES_SIZE);
-	kills(&g, outcome_of(&g, LHCALL_LOAD_TLS, DEVICES - 8, 0, 0),
+	kills(&g, after_call(&g, LHCALL_LOAD_TLS, DEVICES - 8, 0, 0),
 	      "^bad read address 0x001ffff8 len 24, in LOAD_TLS\\(0x1ffff8, 0x0, 0x0, 0x0\\)$",
 	      "thread-local segments, half of them");
 
