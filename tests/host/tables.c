@@ -52,6 +52,18 @@ GUEST_CODE(sets, READER("movl $14, %eax; movl $" TEXT_OF(TOP) ", %ebx;"
 	   "movl " TEXT_OF(VA) ", %edx; cmpl $" TEXT_OF(MARK) ", %edx; jne 2f;"
 	   "movl $14, %eax; xorl %edx, %edx; int $0x1f;"));
 
+/* Its page faults return: it reads again, and each time the host looks. */
+GUEST_CODE(retries, GUEST_INIT
+	   "movl $6, %eax; movl $14, %ebx; movl $0x8e00, %edx;"
+	   "movl $0x611000 + (3f - retries), %ecx; int $0x1f;"
+	   "movl $4, %eax; movl $" TEXT_OF(TOP) ", %ebx; int $0x1f;"
+	   "movl $" TEXT_OF(ROUNDS) ", %edi;"
+	   "1: movl " TEXT_OF(VA) ", %edx; cmpl $" TEXT_OF(MARK) ", %edx;"
+	   "jne 2f; movl $5, %eax; movl $1, %ebx; int $0x1f;"
+	   "decl %edi; jnz 1b;" GUEST_OFF
+	   "2: movl %edx, " TEXT_OF(DATA) ";" GUEST_OFF
+	   "3: addl $4, %esp; iret");
+
 static const struct way {
 	const char *name;
 	const uint8_t *code, *end;
@@ -132,6 +144,26 @@ static void *change_and_take(void *argument)
 	return NULL;
 }
 
+/*
+ * One entry that is good, and one that is not there, of which nobody may look
+ * at the rest: half of each is bad.
+ */
+#define ABSENT_THIN	0xabcde000
+#define ABSENT_WIDE	0x7654321fabcde000
+
+static void *change_halves(void *argument)
+{
+	const struct vm *vm = argument;
+
+	uint64_t absent = pae ? ABSENT_WIDE : ABSENT_THIN;
+
+	/* Good in the end: on one processor the guest may wait for that. */
+	for (uint32_t n = 0; !stop && n < 1u << 30; n++)
+		put(vm, OTHER_TABLE, n % 2 ? FIRST | FLAGS | PTE_A : absent);
+	put(vm, OTHER_TABLE, FIRST | FLAGS | PTE_A);
+	return NULL;
+}
+
 static void make_tables(const struct vm *vm)
 {
 	uint32_t table = TOP;
@@ -176,6 +208,28 @@ static int run_beside(struct vm *vm, void *(*function)(void *),
 	stop = true;
 	pthread_join(thread, NULL);
 	return error;
+}
+
+static void test_halves(uint8_t *memory)
+{
+	static const struct way way = { "", retries, retries_end };
+	struct vm vm = new_reader(memory, &way);
+	struct lguest_stats stats;
+	struct lguest_regs regs;
+	struct lguest_exit end;
+	int error;
+
+	get_regs(&vm, &regs);
+	regs.esp = STACK;
+	set_regs(&vm, &regs);
+	error = run_beside(&vm, change_halves, &end);
+	get_stats(&vm, &stats);
+	if (!ok(!error && powered_off(&end, "done") && !*word(&vm, DATA),
+		"%s: never half of one entry and half of another, in %llu visits",
+		formats[pae], (unsigned long long)stats.visits))
+		note("it read %#x, reason %u: %.127s", *word(&vm, DATA),
+		     end.reason, end.message);
+	close(vm.fd);
 }
 
 static void test_changes(uint8_t *memory, const struct way *way)
@@ -344,6 +398,7 @@ int main(void)
 			test_changes(memory, &ways[i]);
 			test_taken(memory, &ways[i]);
 		}
+		test_halves(memory);
 		test_marks(pae ? LGUEST_PAE : 0);
 		test_read_only(pae ? LGUEST_PAE : 0);
 	}
