@@ -217,6 +217,40 @@ static void test_flush(uint32_t flags)
 	free_paged(&s.g);
 }
 
+/*
+ * A word about one entry costs no more than that: the original forgot all that
+ * it knew at each SET_PMD.
+ */
+static void test_told(uint32_t flags)
+{
+	uint32_t count = shadows < 4 ? shadows : 4;
+	uint64_t pte, pgd, pmd = OWN_PAGES, kernel;
+	struct spaces s;
+	struct paged *g = &s.g;
+
+	new_spaces(&s, count, flags);
+	a_round(&s);
+	set_pte(g, s.tops[0], PROGRAM, own_page(0, 0));
+	pte = a_round(&s);
+	must_call(&g->p, LHCALL_SET_PGD, s.tops[count - 1],
+		  PROGRAM >> (g->pae ? 30 : 22), 0);
+	pgd = a_round(&s);
+	if (g->pae) {
+		uint32_t at = entry_of(g, s.tops[0], PROGRAM, 2);
+
+		must_call(&g->p, LHCALL_SET_PMD, at & ~4095u,
+			  (at & 4095) / 8, 0);
+		pmd = a_round(&s);
+	}
+	set_pte(g, s.tops[0], KERNEL_BASE, kernel_page(0));
+	kernel = a_round(&s);
+	ok(pte == 1 && pgd == OWN_PAGES && pmd == OWN_PAGES && kernel == 1,
+	   "%s: SET_PTE costs %llu entries, SET_PGD %llu, SET_PMD %llu, in the kernel's part %llu",
+	   formats[g->pae], (unsigned long long)pte, (unsigned long long)pgd,
+	   (unsigned long long)pmd, (unsigned long long)kernel);
+	free_paged(&s.g);
+}
+
 /* Borrowed tables are the lender's: they stay when a borrower goes. */
 static void test_lender(uint32_t flags)
 {
@@ -253,6 +287,7 @@ int main(void)
 		test_room(shadows, flags);
 		test_circle(flags);
 		test_flush(flags);
+		test_told(flags);
 		/* Many show no more than some, and take long. */
 		if (shadows > 64)
 			continue;

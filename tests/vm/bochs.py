@@ -24,10 +24,11 @@ MACHINES = [
 # What takes long and shows nothing that QEMU, which has two processors and is
 # twenty times faster, does not show as well.
 ELSEWHERE = (r'host/(limits|races|signals|manyguests|memory|memlock|'
-             r'roundtrips|wakeup|clock|raise|fuzz|tables)\b|'
+             r'roundtrips|wakeup|clock|raise|fuzz|tables|ring|badcalls|'
+             r'spaces|footprint|leftovers)\b|'
              r'guest/(registers|interrupted|allports)|'
              r'vm/(cycles|killed|hypercalls|four|patching|states|hogs|hotplug|'
-             r'migrate|idle|reload|freezer)\b')
+             r'migrate|idle|reload|freezer|shadows|leftovers)\b')
 
 CONFIG = '''\
 config_interface: textconfig
