@@ -259,6 +259,18 @@ static inline enum outcome walk(struct paged *g, uint32_t code, uint32_t va,
 	return execute(g, code, va);
 }
 
+/* Of how many address spaces each guest's shadows are kept. */
+static inline uint32_t shadows_of_module(void)
+{
+	FILE *file = fopen("/sys/module/lguest/parameters/shadows", "r");
+	uint32_t shadows;
+
+	if (!file || fscanf(file, "%u", &shadows) != 1)
+		bail_out("the module does not say how many shadows there are");
+	fclose(file);
+	return shadows;
+}
+
 static inline struct lguest_stats stats_of(const struct paged *g)
 {
 	struct lguest_stats stats;

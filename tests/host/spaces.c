@@ -274,12 +274,10 @@ static void test_lender(uint32_t flags)
 int main(void)
 {
 	long pins = pinned_pages();
-	FILE *file = fopen("/sys/module/lguest/parameters/shadows", "r");
 
-	if (!file || fscanf(file, "%u", &shadows) != 1 || !shadows ||
-	    shadows >= MOST)
-		bail_out("how many shadows are there? %u", shadows);
-	fclose(file);
+	shadows = shadows_of_module();
+	if (!shadows || shadows >= MOST)
+		bail_out("%u shadows", shadows);
 	for (uint32_t flags = 0; flags <= LGUEST_PAE; flags += LGUEST_PAE) {
 		for (uint32_t count = 1; count < shadows; count *= 4)
 			if (count < 64)
