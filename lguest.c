@@ -2227,11 +2227,12 @@ static void first_state(struct lguest *lg, u32 entry)
 /* <<free the shadows of a guest>> */
 static void free_shadows(struct lguest *lg)
 {
-	u64 common = __sme_set(__pa(lg->common.top));
+	u64 common;
 	int i;
 
 	if (!lg->common.top)
 		return;
+	common = __sme_set(__pa(lg->common.top));
 	drop_everything(lg);
 	for (i = 0; i < lg->nr_shadows; i++)
 		if (lg->shadows[i].top)
