@@ -9,7 +9,7 @@
  * Expected: what is wrong kills, and the message names the call with all its
  * arguments; a table that is in no shadow is no concern of anybody's.
  */
-#include "paged.h"
+#include "paging.h"
 
 #define TOP		TABLES		/* the first table that is made */
 #define END		PAGED_MEMORY	/* of memory */

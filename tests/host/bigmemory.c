@@ -7,7 +7,7 @@
  * touched; the last page is taken for one beyond the end.
  * Expected: each page that is touched is the right one, and only those cost.
  */
-#include "paged.h"
+#include "paging.h"
 
 #define GIGABYTE	(1UL << 30)
 #define PLACES		32

@@ -12,7 +12,7 @@
  * Expected: at most half as much again as when this was written, and for the
  * tables of a guest of 4 MB the limit that is documented.
  */
-#include "paged.h"
+#include "paging.h"
 #include <sys/mount.h>
 #include <sys/stat.h>
 

@@ -12,7 +12,7 @@
  * Expected: not one page stays pinned. (That free memory is where it was is
  * looked at by tests/vm/cases/leftovers.sh.)
  */
-#include "paged.h"
+#include "paging.h"
 #include "late.h"
 
 #define GUESTS		100

@@ -9,7 +9,7 @@
  * guest goes on; the count grows with use, a page counts once, and all is back
  * when the file is closed, however the guest has ended.
  */
-#include "paged.h"
+#include "paging.h"
 #include <linux/capability.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>

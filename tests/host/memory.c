@@ -10,7 +10,7 @@
  * the guest can read, and is killed when it writes. A page that the guest has
  * used is the guest's until the file is closed, and nobody's afterwards.
  */
-#include "paged.h"
+#include "paging.h"
 #include <pthread.h>
 #include <sys/syscall.h>
 

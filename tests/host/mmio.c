@@ -12,7 +12,7 @@
  * registers as before; REFLECT gives a page fault that says the page is there;
  * the guest's entry is not marked; everything else is the guest's fault.
  */
-#include "paged.h"
+#include "paging.h"
 
 #define DEVICES		PAGED_MEMORY	/* they begin where memory ends */
 #define DEVICES_SIZE	0x4000

@@ -9,7 +9,7 @@
  * order, 64 at most, those that waited when it began; each place is free again
  * when its call has been made; a bad one kills, like any.
  */
-#include "paged.h"
+#include "paging.h"
 #include "late.h"
 
 #define RING		LHCALL_RING_SIZE

@@ -13,7 +13,7 @@
  * first round; the kernel's part is filled once; of too many, those go whose
  * last turn is the longest ago: in a circle always the next one.
  */
-#include "paged.h"
+#include "paging.h"
 
 #define OWN_PAGES	6u
 #define KERNEL_PAGES	24u

@@ -14,7 +14,7 @@
  * it that is bad, or not there; and what is in the table is what was written
  * last, perhaps with the marks.
  */
-#include "paged.h"
+#include "paging.h"
 #include "late.h"
 
 #define TOP		0x9000

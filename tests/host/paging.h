@@ -5,8 +5,8 @@
  * A puppet's first 16 pages are at their own addresses in each of its address
  * spaces. Tables begin behind them, what is behind those is the test's own.
  */
-#ifndef PAGED_H
-#define PAGED_H
+#ifndef PAGING_H
+#define PAGING_H
 
 #include "puppet.h"
 
