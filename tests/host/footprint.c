@@ -57,6 +57,25 @@ static void remove_group(void)
 		sleep_ms(10);
 }
 
+/*
+ * Newer kernels add up a group's numbers only when there is much to add: give
+ * them that much.
+ */
+#define MUCH	(4UL << 20)
+
+static void make_it_count(void)
+{
+	static uint8_t *pages;
+
+	if (!pages) {
+		pages = get_memory(MUCH);
+		madvise(pages, MUCH, MADV_NOHUGEPAGE);
+	}
+	for (size_t at = 0; at < MUCH; at += 4096)
+		pages[at] = 1;
+	madvise(pages, MUCH, MADV_DONTNEED);
+}
+
 /* All that the kernel has taken for us, in bytes; it frees some things late. */
 static long kernel_bytes(void)
 {
@@ -64,6 +83,7 @@ static long kernel_bytes(void)
 
 	for (int i = 0; i < 100; i++) {
 		before = now;
+		make_it_count();
 		now = value_of(GROUP "/memory.stat", "kernel ");
 		if (now == before)
 			break;
