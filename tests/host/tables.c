@@ -28,7 +28,8 @@
 #define FLAGS		0x07
 
 #define GUESTS		40		/* of each kind */
-#define ROUNDS		2000		/* of one guest at most */
+#define ROUNDS		500		/* of one guest at most */
+#define MANY_ROUNDS	2000
 
 /* What it read, if that was wrong, is at DATA. */
 #define READER(tell)							\
@@ -57,7 +58,7 @@ GUEST_CODE(retries, GUEST_INIT
 	   "movl $6, %eax; movl $14, %ebx; movl $0x8e00, %edx;"
 	   "movl $0x611000 + (3f - retries), %ecx; int $0x1f;"
 	   "movl $4, %eax; movl $" TEXT_OF(TOP) ", %ebx; int $0x1f;"
-	   "movl $" TEXT_OF(ROUNDS) ", %edi;"
+	   "movl $" TEXT_OF(MANY_ROUNDS) ", %edi;"
 	   "1: movl " TEXT_OF(VA) ", %edx; cmpl $" TEXT_OF(MARK) ", %edx;"
 	   "jne 2f; movl $5, %eax; movl $1, %ebx; int $0x1f;"
 	   "decl %edi; jnz 1b;" GUEST_OFF
