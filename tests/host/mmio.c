@@ -398,13 +398,13 @@ static void test_set_pte(uint32_t flags)
 
 /* --- where no device can be ------------------------------------------------ */
 
-static void kills(struct paged *g, enum outcome outcome, const char *pattern,
+static void kills(struct paged *g, enum outcome came, const char *pattern,
 		  const char *what)
 {
-	bool good = outcome == ENDED && killed(&g->p.end, pattern);
+	bool good = came == ENDED && killed(&g->p.end, pattern);
 
 	if (!ok(good, "%s: %s", formats[g->pae], what))
-		note("outcome %d, reason %u: %.127s", outcome, g->p.end.reason,
+		note("outcome %d, reason %u: %.127s", came, g->p.end.reason,
 		     g->p.end.message);
 	free_guest(g);
 }
