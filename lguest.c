@@ -20,6 +20,7 @@
 #include <linux/nospec.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/user.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -167,6 +168,10 @@ struct lguest_stats {
 /* <<define constants of the page tables>> */
 #define MAP_TABLE	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | \
 			 _PAGE_ACCESSED)
+
+/* <<define constants of the page tables>> */
+#define NO_DIRECTORY	(~0U)
+#define ANY_DIRECTORY	1
 
 /* <<define constants of the page tables>> */
 #define TABLES_FOR_ALL		256
@@ -320,7 +325,8 @@ static_assert(sizeof(struct guest_gate) == 2 * sizeof(u32));
  * @top:	the table that CR3 names; NULL if it was never needed
  * @key:	guest-physical address of the guest's top table, or NO_KEY
  * @used:	lguest.switches when the guest last switched to it
- * @directories: for each GiB, the guest's table of level 2 that was used
+ * @directories: for each GiB, the guest's table of level 2 that was used, or
+ *		NO_DIRECTORY or ANY_DIRECTORY
  */
 struct shadow {
 	u64 *top, key, used;
@@ -332,7 +338,8 @@ struct shadow {
 /**
  * struct lguest - one guest; one open file of /dev/lguest
  * @lock:	held during each ioctl but LGUEST_IRQ; protects all the rest
- * @mm:		the launcher's address space, pinned, from CREATE to close
+ * @mm:		the launcher's address space, from CREATE to close
+ * @user:	whose account is charged for pinned pages; from CREATE to close
  * @memory:	launcher address of guest-physical 0
  * @pages:	size of the guest's memory in pages
  * @cross:	the cross page; NULL before CREATE
@@ -344,6 +351,7 @@ struct shadow {
 struct lguest {
 	struct mutex lock;
 	struct mm_struct *mm;
+	struct user_struct *user;
 	unsigned long memory;
 	u32 pages;
 	struct cross_page *cross;
@@ -547,19 +555,32 @@ static void *pin_page(struct lguest *lg, u32 gpa)
 	return ERR_PTR(got < 0 ? got : -EAGAIN);
 }
 
+/* <<charge for pinned pages>> */
+static void charge(struct lguest *lg, long pages)
+{
+	atomic_long_add(pages, &lg->user->locked_vm);
+	atomic64_add(pages, &lg->mm->pinned_vm);
+	lg->stats.pinned += pages;
+}
+
+static bool over_the_limit(struct lguest *lg)
+{
+	return atomic_long_read(&lg->user->locked_vm) >
+	       rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT &&
+	       !capable(CAP_IPC_LOCK);
+}
+
 /* <<remember a pinned page>> */
 static int remember_page(struct lguest *lg, u32 gpa, void *page)
 {
-	int err;
+	int err = -ENOMEM;
 
-	if (account_locked_vm(lg->mm, 1, true))
-		return -ENOMEM;
-	err = xa_err(xa_store(&lg->memory_pages, gpa >> PAGE_SHIFT, page,
-			      GFP_KERNEL_ACCOUNT));
+	charge(lg, 1);
+	if (!over_the_limit(lg))
+		err = xa_err(xa_store(&lg->memory_pages, gpa >> PAGE_SHIFT,
+				      page, GFP_KERNEL_ACCOUNT));
 	if (err)
-		account_locked_vm(lg->mm, 1, false);
-	else
-		lg->stats.pinned++;
+		charge(lg, -1);
 	return err;
 }
 
@@ -718,6 +739,7 @@ static void drop_below_4g(struct lguest *lg, struct shadow *shadow,
 {
 	if (shadow->top && shadow->top[0])
 		free_tables(lg, shadow->top, 0, top_level() - 1, border);
+	memset(shadow->directories, 0xff, sizeof(shadow->directories));
 }
 
 static void drop_shadow(struct lguest *lg, struct shadow *shadow)
@@ -1002,6 +1024,7 @@ static int fill_shadow(struct lguest *lg, struct shadow *shadow, u32 va,
 	u64 flags, *pte = entry_to_fill(lg, shadow, va);
 	struct page *page;
 	void *pinned;
+	u32 *note;
 
 	if (!pte)
 		return -ENOMEM;
@@ -1025,7 +1048,11 @@ static int fill_shadow(struct lguest *lg, struct shadow *shadow, u32 va,
 	*pte = __sme_set(page_to_phys(page)) | flags;
 	lg->stats.fills++;
 	/* <<note which directory was used>> */
-	part_of(lg, shadow, va)->directories[va / SZ_1G] = guest->directory;
+	note = &part_of(lg, shadow, va)->directories[va / SZ_1G];
+	if (*note != NO_DIRECTORY && *note != guest->directory)
+		*note = ANY_DIRECTORY;
+	else
+		*note = guest->directory;
 	return 0;
 }
 
@@ -1105,7 +1132,7 @@ static void set_guest_pte(struct lguest *lg, const struct lguest_call *call)
 static void clear_shadow(struct lguest *lg, struct shadow *shadow, u32 va,
 			 int level)
 {
-	u32 size = 1U << guest_shift(lg, level);
+	u32 size = 1U << guest_shift(lg, level), gib = va / SZ_1G;
 	struct shadow *owner = part_of(lg, shadow, va);
 	u64 *entry;
 
@@ -1114,6 +1141,8 @@ static void clear_shadow(struct lguest *lg, struct shadow *shadow, u32 va,
 		if (entry && *entry)
 			clear_page(table_below(*entry));
 	}
+	if (level == 3)
+		owner->directories[gib] = NO_DIRECTORY;
 }
 
 /* <<set an entry of a top table>> */
@@ -1136,12 +1165,14 @@ static void set_guest_pgd(struct lguest *lg, const struct lguest_call *call)
 static void clear_directory(struct lguest *lg, struct shadow *shadow,
 			    u32 table, u32 index)
 {
-	u32 gib;
+	u32 gib, note;
 
-	for (gib = 0; gib < ARRAY_SIZE(shadow->directories); gib++)
-		if (shadow->directories[gib] == table)
+	for (gib = 0; gib < ARRAY_SIZE(shadow->directories); gib++) {
+		note = shadow->directories[gib];
+		if (note == table || note == ANY_DIRECTORY)
 			clear_shadow(lg, shadow,
 				     gib * SZ_1G + index * PMD_SIZE, 2);
+	}
 }
 
 /* <<set an entry of a middle table>> */
@@ -1977,6 +2008,7 @@ static void make_queued_calls(struct lguest *lg)
 			return;
 		make_queued_call(lg, n);
 		lg->next_call = (n + 1) % LHCALL_RING_SIZE;
+		cond_resched();
 	}
 }
 
@@ -2238,6 +2270,7 @@ static void free_shadows(struct lguest *lg)
 		if (lg->shadows[i].top)
 			free_table(lg, lg->shadows[i].top);
 	kvfree(lg->shadows);
+	lg->shadows = NULL;
 	lg->nr_shadows = 0;
 	free_tables(lg, &common, 0, top_level(), ULONG_MAX);
 	lg->common.top = NULL;
@@ -2255,8 +2288,7 @@ static void free_memory(struct lguest *lg)
 	}
 	xa_destroy(&lg->memory_pages);
 	if (lg->mm)
-		account_locked_vm(lg->mm, lg->stats.pinned, false);
-	lg->stats.pinned = 0;
+		charge(lg, -lg->stats.pinned);
 }
 
 /* <<free a guest>> */
@@ -2266,8 +2298,10 @@ static void free_guest(struct lguest *lg)
 	free_memory(lg);
 	free_page((unsigned long)lg->cross);
 	free_page((unsigned long)lg->idt);
-	if (lg->mm)
+	if (lg->mm) {
 		mmdrop(lg->mm);
+		free_uid(lg->user);
+	}
 	lg->mm = NULL;
 	lg->cross = NULL;
 	lg->idt = NULL;
@@ -2296,6 +2330,7 @@ static long create_guest(struct lguest *lg,
 	}
 	mmgrab(current->mm);
 	lg->mm = current->mm;
+	lg->user = get_uid(current_user());
 	fill_idt(lg->idt);
 	first_state(lg, args.entry);
 	return 0;
