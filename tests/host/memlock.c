@@ -11,6 +11,7 @@
  */
 #include "paging.h"
 #include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -285,9 +286,48 @@ static void test_inherited(void)
 	close(ends[0]);
 }
 
-int main(void)
+/*
+ * A program that executes itself has a new address space, and keeps the file:
+ * what its guest has pinned must count on.
+ */
+static int uses_half_and_execs(void *argument NOT_USED)
 {
-	long pins = pinned_pages();
+	struct vm vm = NEW_VM_IN(get_memory(BIG_MEMORY), BIG_MEMORY, code);
+	struct lguest_exit end;
+
+	/* A program of root's would have its right back. */
+	if (prctl(PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0))
+		return 9;
+	set_limit(BIG_MEMORY * 3 / 2);
+	if (run(&vm, &end) || fcntl(vm.fd, F_SETFD, 0))
+		return 10;
+	execl("/proc/self/exe", "memlock", "again", NULL);
+	return 11;
+}
+
+static int executed(void)
+{
+	struct vm vm = NEW_VM_IN(get_memory(BIG_MEMORY), BIG_MEMORY, code);
+	struct lguest_exit end;
+
+	return run(&vm, &end) == ENOMEM ? 0 : 12;
+}
+
+static void test_exec(void)
+{
+	int status = in_child(uses_half_and_execs, NULL);
+
+	ok(status == 0, "one that executes itself cannot begin again (%#x)",
+	   status);
+}
+
+int main(int argc, char **argv NOT_USED)
+{
+	long pins;
+
+	if (argc > 1)
+		return executed();
+	pins = pinned_pages();
 
 	limits_are_for_us();
 	set_limit(64UL << 20);
@@ -297,6 +337,7 @@ int main(void)
 	test_aliases(LGUEST_PAE);
 	test_ends();
 	test_inherited();
+	test_exec();
 	test_nothing();
 	ok(good_guest_runs() && pinned_pages() == pins,
 	   "a good guest runs after all this, and nothing is pinned");
