@@ -216,7 +216,7 @@ build/guests/%: examples/guests/%.c $(GUEST_DEPS) examples/lguest.h Makefile
 	$(guest)
 build/tests/guest/%: tests/guest/%.c $(wildcard tests/guest/*.h) $(GUEST_DEPS) examples/lguest.h Makefile
 	$(guest)
-build/tests/host/%: tests/host/%.c $(wildcard tests/host/*.h) examples/lguest.h Makefile
+build/tests/host/%: tests/host/%.c $(wildcard tests/host/*.h) tests/guest/oracle.h examples/lguest.h Makefile
 	@echo "  CC      $@"; mkdir -p $(@D)
 	@gcc $(CFLAGS) $(WARN) -static -pthread -Iexamples -o $@ $<
 
