@@ -112,9 +112,6 @@ static void try(enum access access)
 	is = get_entry(pte);
 	if (must.where != pte)
 		must.after = lower;
-	/* SET_PTE has mapped what was written, and sets no A. */
-	if (by_set_pte && (lower & ENTRY_USED) == ENTRY_D)
-		is |= must.after & ENTRY_A;
 	expect(access, "table entry", is, must.after);
 	expect(access, "table entry's upper half", is >> 32, must.after >> 32);
 	expect(access, "directory entry", get_entry(pde), upper);
@@ -127,7 +124,7 @@ static void set_entries(uint64_t pde_flags, uint64_t pte_flags)
 	upper = get_entry(pde);
 	lower = get_entry(pte);
 	if (by_set_pte)
-		set_pte(top, VA, lower);
+		tell_pte(top, VA, lower);
 	else
 		flush_tlb(false);
 }

@@ -236,17 +236,18 @@ static inline uint32_t open_tables(void)
 	return top;
 }
 
-static inline void set_pte(uint32_t top, uint32_t va, uint64_t entry)
+/* The three calls that tell the host of one entry, for both formats. */
+static inline void tell_pte(uint32_t top, uint32_t va, uint64_t entry)
 {
 	hcall(LHCALL_SET_PTE, top, va, entry, entry >> 32);
 }
 
-static inline void set_pgd(uint32_t top, uint32_t index)
+static inline void tell_pgd(uint32_t top, uint32_t index)
 {
 	hcall(LHCALL_SET_PGD, top, index, 0, 0);
 }
 
-static inline void set_pmd(uint32_t table, uint32_t index)
+static inline void tell_pmd(uint32_t table, uint32_t index)
 {
 	hcall(LHCALL_SET_PMD, table, index, 0, 0);
 }

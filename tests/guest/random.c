@@ -514,7 +514,7 @@ static void model_set_pte(const struct call *call)
 	who = owner(space, place);
 	m->pte_told[who][place] = m->time;
 	m->fill_time[who][place] = 0;
-	if (!(entry & ENTRY_USED) || !(entry & ENTRY_P))
+	if (!(entry & ENTRY_A) || !(entry & ENTRY_P))
 		return;
 	now = oracle(m->top[space], m->places[place].va, READ, 1);
 	if (now.level > 1)
@@ -818,7 +818,7 @@ static bool would_kill(uint32_t where, uint64_t entry)
 		struct outcome o;
 
 		if (call->nr != LHCALL_SET_PTE || call->space == NOBODY ||
-		    !(call->arg[2] & ENTRY_USED))
+		    !(call->arg[2] & ENTRY_A))
 			continue;
 		o = oracle(m->top[call->space], m->places[call->about].va,
 			   READ, 1);
@@ -1177,9 +1177,12 @@ static void end_by_paging_call(void)
 		expect("bad page directory index %u, in SET_PGD", index);
 		last_call(LHCALL_SET_PGD, top, index, 0, 0);
 	case 1:
+		index += 512;
 		if (paging.pae)
-			index += 512;
-		expect("bad middle directory index %u, in SET_PMD", index);
+			expect("bad middle directory index %u, in SET_PMD",
+			       index);
+		else
+			expect("no PAE, in SET_PMD");
 		last_call(LHCALL_SET_PMD, top, index, 0, 0);
 	default:
 		top = memory + below(0u - memory);

@@ -26,7 +26,7 @@ static uint8_t *memory;
 #define DIRECTORY	0xd000		/* in PAE */
 #define TABLE		0xe000
 #define PAGE		0xf000
-#define VA		0x40005000
+#define VA		0x40006000
 #define OFFSET		0xe00		/* in pages, where no table is used */
 #define WRITTEN		0x5eed00c3
 
