@@ -20,33 +20,36 @@
  * Expect: 0 /ok \d+ accesses from ring 2, \d+ allowed/
  * Args: 3
  * Expect: 0 /ok \d+ accesses from ring 3, \d+ allowed/
+ * Args: 1 pae
+ * Options: --pae
+ * Expect: 0 /ok \d+ accesses from ring 1, \d+ allowed/
+ * Args: 3 pae
+ * Options: --pae
+ * Expect: 0 /ok \d+ accesses from ring 3, \d+ allowed/
  */
 #include "probe.h"
+#include "oracle.h"
 
 #define VA		0x40000000
 #define BITS		(PTE_P | PTE_W | PTE_U)
-#define IGNORED		0xf18		/* PWT, PCD, G and what is for all */
 #define CR2_BEFORE	0xc0ffee00
-
-enum access { READ, WRITE, EXECUTE, ACCESSES };
 
 CODE(read, "movl (%esi), %ebx;" END_TEXT);
 CODE(write, "movl %ebx, (%esi);" END_TEXT);
 CODE(execute, "jmp *%esi");
 
 static const void *const codes[ACCESSES] = { read, write, execute };
-static const char *const names[ACCESSES] = { "read", "write", "execute" };
 
 static uint32_t page[1024] __attribute__((aligned(4096)));
-static uint32_t *directory, *pde, *pte;
+static uint32_t top, table, pde, pte;	/* addresses */
 static uint32_t ring;
 static uint32_t accesses, allowed;
 static char what[64];
 
 static void set_entries(uint32_t upper, uint32_t lower)
 {
-	*pde = (uint32_t)pte | upper;
-	*pte = (uint32_t)page | lower;
+	put_entry(pde, table | upper);
+	put_entry(pte, (uint32_t)page | lower);
 	flush_tlb(true);
 }
 
@@ -61,7 +64,8 @@ static bool allows(uint32_t upper, uint32_t lower, enum access access)
 static uint32_t error_code(uint32_t upper, uint32_t lower, enum access access)
 {
 	return (upper & lower & PTE_P ? PF_PRESENT : 0) |
-	       (access == WRITE ? PF_WRITE : 0) | (ring == 3 ? PF_USER : 0);
+	       (access == WRITE ? PF_WRITE : 0) | (ring == 3 ? PF_USER : 0) |
+	       (access == FETCH && paging.pae ? ERROR_I : 0);
 }
 
 static void access_page(enum access access)
@@ -77,7 +81,7 @@ static void access_page(enum access access)
 /* It got through, and did what it should. */
 static void expect_done(enum access access)
 {
-	uint32_t end = access == EXECUTE ? VA + 2 : (uint32_t)codes[access] + 4;
+	uint32_t end = access == FETCH ? VA + 2 : (uint32_t)codes[access] + 4;
 
 	allowed++;
 	expect_trap(what, END, NO_ERROR, end);
@@ -93,7 +97,7 @@ static void expect_done(enum access access)
 static void expect_fault(uint32_t error, enum access access)
 {
 	expect_all(what, 14, error,
-		   access == EXECUTE ? (void *)VA : codes[access]);
+		   access == FETCH ? (void *)VA : codes[access]);
 	expect_equal(what, "cr2", lguest_data.cr2, VA);
 	expect_equal(what, "memory", page[0], 0x80cd80cd);
 }
@@ -104,7 +108,7 @@ static void try(uint32_t upper, uint32_t lower, enum access access)
 	uint32_t used = PTE_A | (access == WRITE ? PTE_D : 0);
 
 	snprintf(what, sizeof(what), "%s, directory %#x, table %#x",
-		 names[access], upper, lower);
+		 access_names[access], upper, lower);
 	set_entries(upper, lower);
 	access_page(access);
 	if (allows(upper, lower, access)) {
@@ -113,8 +117,9 @@ static void try(uint32_t upper, uint32_t lower, enum access access)
 	} else {
 		expect_fault(error_code(upper, lower, access), access);
 	}
-	expect_equal(what, "directory entry", *pde, (uint32_t)pte | upper);
-	expect_equal(what, "table entry", *pte, (uint32_t)page | lower);
+	expect_equal(what, "directory entry", get_entry(pde), table | upper);
+	expect_equal(what, "table entry", get_entry(pte),
+		     (uint32_t)page | lower);
 }
 
 /* A second access, after the host has mapped the page for the first. */
@@ -127,7 +132,7 @@ static void try_again(uint32_t upper, uint32_t lower, enum access first,
 		return;
 	try(upper, lower, first);
 	snprintf(what, sizeof(what), "%s after %s, directory %#x, table %#x",
-		 names[second], names[first], upper, lower);
+		 access_names[second], access_names[first], upper, lower);
 	access_page(second);
 	if (first == WRITE)
 		used |= PTE_D;
@@ -135,10 +140,11 @@ static void try_again(uint32_t upper, uint32_t lower, enum access first,
 		expect_done(second);
 	} else {
 		expect_fault(error_code(upper, lower, second), second);
-		used = *pte & (PTE_A | PTE_D);
+		used = get_entry(pte) & (PTE_A | PTE_D);
 		expect_equal(what, "A and D", used, PTE_A);
 	}
-	expect_equal(what, "table entry", *pte, (uint32_t)page | lower | used);
+	expect_equal(what, "table entry", get_entry(pte),
+		     (uint32_t)page | lower | used);
 }
 
 static void all_accesses(uint32_t upper, uint32_t lower)
@@ -155,24 +161,25 @@ void main(const char *command_line)
 	ring = parse_number(command_line);
 	lguest_init();
 	probe_init();
-	directory = open_paging();
-	map_page(directory, VA, (uint32_t)page, 0);
-	pde = &directory[VA >> 22];
-	pte = entry_of(directory, VA);
+	set_format(command_line);
+	top = open_tables();
+	pde = entry_for(top, VA, 2);
+	pte = entry_for(top, VA, 1);
+	table = pte & ~0xfff;
 
 	for (uint32_t upper = 0; upper <= BITS; upper++)
 		for (uint32_t lower = 0; lower <= BITS; lower++) {
 			all_accesses(upper, lower);
-			all_accesses(upper | PTE_A | PTE_D, lower | IGNORED);
+			all_accesses(upper | PTE_A | PTE_D, lower | ENTRY_IGNORED);
 		}
 	/* What is not present may say anything. */
 	for (enum access a = READ; a < ACCESSES; a++) {
 		try(BITS, 0xffe, a);
-		*pte = 0xfffffffe;
+		put_entry(pte, ~1ull);
 		flush_tlb(true);
 		access_page(a);
 		expect_fault(error_code(BITS, 0, a), a);
-		*pde = 0xfffffffe;
+		put_entry(pde, ~1ull);
 		flush_tlb(true);
 		access_page(a);
 		expect_fault(error_code(0, 0, a), a);

@@ -3,8 +3,10 @@
  * Page tables with entries that no host should follow.
  *
  * The directory may say P, W, U, A and D, and a page of memory; the table may
- * not say PS, which is PAT there, and name nothing but memory. The host looks
- * when a fault leads it there, and not before.
+ * not say PS, which is PAT there, and name nothing but memory. In PAE, the
+ * directory pointers may say P alone, the table may also say NX, and frames
+ * have 40 bits. The host looks when a fault leads it there, and not before.
+ * (tests/host/killmatrix.c tries all bits.)
  *
  * Vulnerable: a page of the host, 4 MB of them, or a table outside of memory.
  * Expected: killed, and told which entry for which address. What nobody
@@ -65,12 +67,136 @@
  * Expect: 0 /ok untouched/
  * Args: next
  * Expect: 0 /ok next/
+ * Args: pointer 0x00300003 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory pointer entry 0x00300003 for 0x40001000/
+ * Args: pointer 0x00300005 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory pointer entry 0x00300005 for 0x40001000/
+ * Args: pointer 0x00300021 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory pointer entry 0x00300021 for 0x40001000/
+ * Args: pointer 0x00300081 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory pointer entry 0x00300081 for 0x40001000/
+ * Args: pointer 0x00300e01 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory pointer entry 0x00300e01 for 0x40001000/
+ * Args: pointer 0x8000000000300001 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory pointer entry 0x8000000000300001 for 0x40001000/
+ * Args: pointer 0x10000000300001 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory pointer entry 0x10000000300001 for 0x40001000/
+ * Args: pointer 0x00400001 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory pointer entry 0x00400001 for 0x40001000/
+ * Args: pointer 0x100300001 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory pointer entry 0x100300001 for 0x40001000/
+ * Args: pointer 0x10000300001 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory pointer entry 0x10000300001 for 0x40001000/
+ * Args: pointer 0x8000000300001 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory pointer entry 0x8000000300001 for 0x40001000/
+ * Args: directory 0x0030006f pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory entry 0x0030006f for 0x40001000/
+ * Args: directory 0x003000e7 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory entry 0x003000e7 for 0x40001000/
+ * Args: directory 0x00300167 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory entry 0x00300167 for 0x40001000/
+ * Args: directory 0x8000000000300067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory entry 0x8000000000300067 for 0x40001000/
+ * Args: directory 0x10000000300067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory entry 0x10000000300067 for 0x40001000/
+ * Args: directory 0x4000000000300067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory entry 0x4000000000300067 for 0x40001000/
+ * Args: directory 0x00400067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory entry 0x00400067 for 0x40001000/
+ * Args: directory 0x100300067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory entry 0x100300067 for 0x40001000/
+ * Args: directory 0x10000300067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory entry 0x10000300067 for 0x40001000/
+ * Args: directory 0x8000000300067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory entry 0x8000000300067 for 0x40001000/
+ * Args: directory 0xffffffffff067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page directory entry 0xffffffffff067 for 0x40001000/
+ * Args: table 0x003000e7 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page table entry 0x003000e7 for 0x40001000/
+ * Args: table 0x80000000003000e7 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page table entry 0x80000000003000e7 for 0x40001000/
+ * Args: table 0x10000000300067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page table entry 0x10000000300067 for 0x40001000/
+ * Args: table 0x200000000300067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page table entry 0x200000000300067 for 0x40001000/
+ * Args: table 0x4000000000300067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page table entry 0x4000000000300067 for 0x40001000/
+ * Args: table 0x00400067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page table entry 0x00400067 for 0x40001000/
+ * Args: table 0x100000067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page table entry 0x100000067 for 0x40001000/
+ * Args: table 0x100300067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page table entry 0x100300067 for 0x40001000/
+ * Args: table 0x10000300067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page table entry 0x10000300067 for 0x40001000/
+ * Args: table 0x8000000300067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page table entry 0x8000000300067 for 0x40001000/
+ * Args: table 0xffffffffff067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page table entry 0xffffffffff067 for 0x40001000/
+ * Args: table 0x003ffe67 pae
+ * Options: --pae -m 4
+ * Expect: 0 /ok 0x003ffe67/
+ * Args: table 0x80000000003ff067 pae
+ * Options: --pae -m 4
+ * Expect: 0 /ok 0x80000000003ff067/
+ * Args: untouched pae
+ * Options: --pae -m 4
+ * Expect: 0 /ok untouched/
+ * Args: next pae
+ * Options: --pae -m 4
+ * Expect: 0 /ok next/
  */
 #include "probe.h"
+#include "oracle.h"
 
 #define VA	0x40001000
 
-static uint32_t *directory;
+static uint32_t top;
+
+/* As parse_number() does it for "0x...", but up to 64 bits. */
+static uint64_t parse_entry(const char *s)
+{
+	uint64_t value = 0;
+
+	if (strncmp(s, "0x", 2) != 0)
+		return 0;
+	for (s += 2; *s && *s != ' '; s++)
+		value = value << 4 | (*s <= '9' ? *s - '0' : *s - 'a' + 10);
+	return value;
+}
 
 static void user(void)
 {
@@ -80,10 +206,12 @@ static void user(void)
 /* Entries that would kill, all around those that are used. */
 static void untouched(void)
 {
-	for (uint32_t i = 0; i < 1024; i++)
-		if (!directory[i])
-			directory[i] = 0xfffffff7;
-	map_page(directory, VA + 4096, 0xfffff000, 0xfff);
+	uint32_t where = entry_for(top, VA, 2) & ~0xfff;
+
+	for (uint32_t end = where + 4096; where < end; where += entry_size())
+		if (!get_entry(where))
+			put_entry(where, ~8ull);
+	map(top, VA + 4096, 0xfffff000, 0xfff);
 	flush_tlb(true);
 	*(volatile uint32_t *)VA;
 	shutdown("ok untouched");
@@ -101,14 +229,14 @@ static void try_next(uint32_t ring, const char *what, const uint8_t *code,
 	for (uint32_t i = 0; i < 3; i++) {
 		uint32_t at = VA + 4096 - length;
 
-		map_page(directory, VA + 4096, bad[i] & ~0xfff, bad[i] & 0xfff);
+		map(top, VA + 4096, bad[i], 0);
 		flush_tlb(true);
 		memcpy((uint8_t *)at, code, length);
 		start_in(ring, (void *)at);
 		probe();
 		expect_all(what, 13, error, (void *)at);
 		expect_equal(what, "next entry",
-			     *entry_of(directory, VA + 4096), bad[i]);
+			     get_entry(entry_for(top, VA + 4096, 1)), bad[i]);
 	}
 }
 
@@ -125,22 +253,22 @@ static void next(void)
 
 void main(const char *command_line)
 {
-	uint32_t entry = parse_number(next_word(command_line));
+	uint64_t entry = parse_entry(next_word(command_line));
+	int level = is(command_line, "pointer") ? 3 :
+		    is(command_line, "directory") ? 2 : 1;
 	volatile uint32_t *word = (uint32_t *)VA;
 
 	lguest_init();
 	probe_init();
 	set_gate(14, NULL, 0);		/* so a page fault kills as well */
-	directory = open_paging();
-	map_page(directory, VA, 0x00300000, PTE_P | PTE_W | PTE_U);
+	set_format(command_line);
+	top = open_tables();
+	map(top, VA, 0x00300000, ENTRY_ALL);
 	if (is(command_line, "untouched"))
 		untouched();
 	if (is(command_line, "next"))
 		next();
-	if (is(command_line, "directory"))
-		directory[VA >> 22] = entry;
-	else
-		*entry_of(directory, VA) = entry;
+	put_entry(entry_for(top, VA, level), entry);
 	flush_tlb(true);
 
 	if (is(command_line, "write"))
@@ -155,7 +283,7 @@ void main(const char *command_line)
 	} else {
 		*word;
 	}
-	if (entry < memory_size())
+	if (frame_of(entry) < memory_size())
 		shutdown("ok %s", next_word(command_line));
 	shutdown("FAILED %s was followed", command_line);
 }

@@ -11,33 +11,62 @@
  * uses; the host's check is off by a page.
  * Expected: the guest's own words, wherever it looks.
  *
- * Options: -m 4
  * Args: itself
+ * Options: -m 4
  * Expect: 0 /ok itself/
  * Args: last
+ * Options: -m 4
  * Expect: 0 /ok last/
  * Args: zero
+ * Options: -m 4
  * Expect: 0 /ok zero/
  * Args: alias
+ * Options: -m 4
  * Expect: 0 /ok alias/
  * Args: many
+ * Options: -m 4
  * Expect: 0 /ok many/
  * Args: linear
+ * Options: -m 4
  * Expect: 0 /ok linear/
  * Args: first-fault
+ * Options: -m 4
  * Expect: 3 /page fault at 0x0010[0-9a-f]{4}, .*error 0x0\b/
+ * Args: itself pae
+ * Options: --pae -m 4
+ * Expect: 0 /ok itself/
+ * Args: last pae
+ * Options: --pae -m 4
+ * Expect: 0 /ok last/
+ * Args: zero pae
+ * Options: --pae -m 4
+ * Expect: 0 /ok zero/
+ * Args: alias pae
+ * Options: --pae -m 4
+ * Expect: 0 /ok alias/
+ * Args: many pae
+ * Options: --pae -m 4
+ * Expect: 0 /ok many/
+ * Args: linear pae
+ * Options: --pae -m 4
+ * Expect: 0 /ok linear/
+ * Args: first-fault pae
+ * Options: --pae -m 4
+ * Expect: 3 /page fault at 0x0010[0-9a-f]{4}, .*error 0x10\b/
  */
 #include "probe.h"
+#include "oracle.h"
 
 #define VA	0x40000000
-#define ALL	(PTE_P | PTE_W | PTE_U)
+#define ALL	ENTRY_ALL
 
 CODE(read, "movl (%esi), %ebx;" END_TEXT);
 CODE(write, "movl %ebx, (%esi);" END_TEXT);
 
 static uint32_t pages[2][1024] __attribute__((aligned(4096)));
+static uint32_t top;
 
-static uint32_t *at(uint32_t address)
+static volatile uint32_t *at(uint32_t address)
 {
 	return (uint32_t *)address;
 }
@@ -56,50 +85,71 @@ static void reads(const char *what, uint32_t ring, uint32_t va, uint32_t value)
 	expect_equal(what, "value", trap.ebx, value);
 }
 
-/* The last entry of the directory is the directory: all tables in a row. */
+/*
+ * The last entry of the last directory is the directory: all of its tables in
+ * a row. In the 32-bit format there is only one, and these are all there are.
+ */
 static void itself(void)
 {
-	uint32_t *directory = open_paging();
-	uint32_t tables = 0xffc00000;
-	uint32_t *view = at(0xfffff000);
+	uint32_t va = 0xc0000000, last = 0xfffff000;
+	uint32_t directory, tables, pte, size = entry_size();
 
-	map_page(directory, VA, (uint32_t)pages[0], ALL);
-	directory[1023] = (uint32_t)directory | PTE_P | PTE_W;
-	reads("the directory", 1, 0xfffff000, directory[0]);
-	for (uint32_t i = 0; i < 1023; i++)
-		expect_equal("the directory", "entry", view[i], directory[i]);
-	reads("the first table", 1, tables + 4 * 0x123,
-	      entry_of(directory, 0x123000)[0]);
-	run(3, read, tables);
+	top = open_tables();
+	directory = entry_for(top, va, 2) & ~0xfff;
+	tables = paging.pae ? 0xffe00000 : 0xffc00000;
+	pte = tables + (va - (paging.pae ? va : 0)) / 4096 * size;
+	map(top, va, (uint32_t)pages[0], ALL);
+	put_entry(directory + 4096 - size, directory | ENTRY_P | ENTRY_W);
+	reads("the directory", 1, last, *at(directory));
+	for (uint32_t i = 0; i < 4096 - size; i += 4)
+		expect_equal("the directory", "entry", *at(last + i),
+			     *at(directory + i));
+	reads("the table", 1, pte, *at(entry_for(top, va, 1)));
+	run(3, read, pte);
 	expect_trap("from ring 3", 14, PF_PRESENT | PF_USER, (uint32_t)read);
 
 	/* It is there to be written to. */
 	pages[0][0] = 0xa;
 	pages[1][0] = 0xb;
-	reads("through the table", 3, VA, 0xa);
-	at(tables)[VA >> 12] = (uint32_t)pages[1] | ALL;
-	expect_equal("through the table", "entry", *entry_of(directory, VA),
-		     (uint32_t)pages[1] | ALL);
+	reads("through the table", 3, va, 0xa);
+	*at(pte) = (uint32_t)pages[1] | ALL;
+	expect_equal("through the table", "entry",
+		     get_entry(entry_for(top, va, 1)), (uint32_t)pages[1] | ALL);
 	flush_tlb(true);
-	reads("through the table", 3, VA, 0xb);
+	reads("through the table", 3, va, 0xb);
 	/* Its entry was used as a table's, and so was marked as one. */
-	expect_equal("the last entry", "flags", directory[1023] & 0xfff,
-		     PTE_P | PTE_W | PTE_A);
+	expect_equal("the last entry", "flags",
+		     get_entry(directory + 4096 - size) & 0xfff,
+		     ENTRY_P | ENTRY_W | ENTRY_A);
 }
 
-/* The table's first and last entries, from a directory that is over there. */
-static void from_there(uint32_t *directory, uint32_t *table)
+static uint32_t top_size(void)
 {
-	for (uint32_t i = 0; i < 1024; i += 1023) {
-		memcpy(directory, open_paging(), 4096);
-		memset(table, 0, 4096);
-		directory[VA >> 22] = (uint32_t)table | ALL;
-		table[i] = (uint32_t)pages[0] | ALL;
-		new_pgtable((uint32_t)directory);
+	return paging.pae ? 32 : 4096;
+}
+
+/* The tables' first and last entries, where the tables are as we say. */
+static void from_there(uint32_t there, uint32_t directory, uint32_t table)
+{
+	uint32_t last = 4096 / entry_size() - 1;
+
+	for (uint32_t i = 0; i <= last; i += last) {
+		top = open_tables();
+		memcpy((void *)there, (void *)top, top_size());
+		memset((void *)table, 0, 4096);
+		if (paging.pae) {
+			memset((void *)directory, 0, 4096);
+			put_entry(entry_for(there, VA, 3), directory | ENTRY_P);
+		}
+		put_entry(entry_for(there, VA, 2), table | ALL);
+		put_entry(table + i * entry_size(), (uint32_t)pages[0] | ALL);
+		new_pgtable(there);
+		flush_tlb(true);
 		pages[0][0] = i;
 		reads("from there", 3, VA + i * 4096, i);
-		expect_equal("from there", "entry", table[i],
-			     (uint32_t)pages[0] | ALL | PTE_A);
+		expect_equal("from there", "entry",
+			     get_entry(table + i * entry_size()),
+			     (uint32_t)pages[0] | ALL | ENTRY_A);
 	}
 }
 
@@ -107,30 +157,39 @@ static void last(void)
 {
 	uint32_t end = memory_size();
 
-	from_there(at(end - 4096), at(end - 8192));
-	from_there(at(end - 8192), at(end - 4096));
+	from_there(end - top_size(), end - 8192, end - 3 * 4096);
+	from_there(end - 8192, end - 4096, end - 3 * 4096);
+	from_there(end - 8192, end - 3 * 4096, end - 4096);
 }
 
-/* A directory at address 0, where the boot parameters were. */
+/* A top table at address 0, where the boot parameters were. */
 static void zero(void)
 {
-	uint32_t *directory = open_paging();
-
-	memcpy(at(0), directory, 4096);
+	top = open_tables();
+	memcpy((void *)0, (void *)top, top_size());
 	new_pgtable(0);
-	map_page(at(0), VA, (uint32_t)pages[0], ALL);
+	map(0, VA, (uint32_t)pages[0], ALL);
 	pages[0][0] = 0xa;
 	reads("at 0", 3, VA, 0xa);
-	expect_equal("at 0", "the old directory", directory[VA >> 22], 0);
+	expect_equal("at 0", "the old table",
+		     get_entry(top + entry_index(VA, top_level()) *
+			       entry_size()), 0);
+	/* And told of, which is where the original fell over it. */
+	map(0, VA, (uint32_t)pages[1], ALL);
+	pages[1][0] = 0xb;
+	tell_pte(0, VA, 0);
+	reads("SET_PTE at 0", 3, VA, 0xb);
+	map(0, VA, (uint32_t)pages[0], ALL);
+	tell_pgd(0, entry_index(VA, top_level()));
+	reads("SET_PGD at 0", 3, VA, 0xa);
 }
 
 /* One page at two addresses, each with its own entry. */
 static void alias(void)
 {
-	uint32_t *directory = open_paging();
-
-	map_page(directory, VA, (uint32_t)pages[0], ALL);
-	map_page(directory, VA + 0x10000000, (uint32_t)pages[0], PTE_P | PTE_U);
+	top = open_tables();
+	map(top, VA, (uint32_t)pages[0], ALL);
+	map(top, VA + 0x10000000, (uint32_t)pages[0], ENTRY_P | ENTRY_U);
 	reads("alias", 3, VA + 0x10000000, 0);
 	run(3, write, VA);
 	reads("alias", 3, VA + 0x10000000, start.ebx);
@@ -138,43 +197,50 @@ static void alias(void)
 	expect_trap("alias", 14, PF_PRESENT | PF_WRITE | PF_USER,
 		    (uint32_t)write);
 	expect_equal("alias", "flags of the first",
-		     *entry_of(directory, VA) & 0xfff, ALL | PTE_A | PTE_D);
+		     get_entry(entry_for(top, VA, 1)) & 0xfff,
+		     ALL | ENTRY_USED);
 	expect_equal("alias", "flags of the second",
-		     *entry_of(directory, VA + 0x10000000) & 0xfff,
-		     PTE_P | PTE_U | PTE_A);
+		     get_entry(entry_for(top, VA + 0x10000000, 1)) & 0xfff,
+		     ENTRY_P | ENTRY_U | ENTRY_A);
 }
 
-/* Every entry of the directory in use, and of one table. */
+/*
+ * Every entry of every directory in use, and of one table. That is more than
+ * the host has tables for.
+ */
 static void many(void)
 {
-	uint32_t *directory = open_paging();
+	uint32_t covers = paging.pae ? 0x200000 : 0x400000;
+	uint64_t table;
 
-	map_page(directory, VA, (uint32_t)pages[0], PTE_P | PTE_W);
-	for (uint32_t i = 1; i < 1024; i++)
-		directory[i] = directory[VA >> 22];
-	for (uint32_t i = 1; i < 1024; i++) {
-		volatile uint32_t *word = at(i << 22);
-
-		expect_equal("many", "word", *word, i - 1);
-		*word = i;
+	top = open_tables();
+	map(top, VA, (uint32_t)pages[0], ENTRY_P | ENTRY_W);
+	table = get_entry(entry_for(top, VA, 2));
+	for (uint32_t va = 0x400000; va; va += covers)
+		put_entry(entry_for(top, va, 2), table);
+	for (uint32_t va = 0x400000; va; va += covers) {
+		expect_equal("many", "word", *at(va), pages[0][0]);
+		*at(va) = va;
 	}
-	for (uint32_t i = 1; i < 1024; i++)
-		entry_of(directory, VA)[i] = (uint32_t)pages[1] | PTE_P;
+	for (uint32_t i = 1; i < 4096 / entry_size(); i++)
+		map(top, VA + i * 4096, (uint32_t)pages[1], ENTRY_P);
 	flush_tlb(true);
-	for (uint32_t i = 1; i < 1024; i++)
-		expect_equal("many", "word", at(VA + i * 4096)[0], 0);
+	for (uint32_t i = 1; i < 4096 / entry_size(); i++)
+		expect_equal("many", "word", *at(VA + i * 4096), 0);
 }
 
 /* What only linear mode showed is gone with it, and memory stays. */
 static void linear(void)
 {
-	uint32_t *directory = new_page();
+	extern const uint8_t end[];
 	uint32_t page = memory_size() - 4096;
 
+	top = new_table();
 	*at(page) = 0xa;
-	map_kernel(directory);
-	map_page(directory, VA, page, PTE_P | PTE_W);
-	new_pgtable((uint32_t)directory);
+	for (uint32_t va = 0; va < (uint32_t)end; va += 4096)
+		map(top, va, va, ENTRY_P | ENTRY_W);
+	map(top, VA, page, ENTRY_P | ENTRY_W);
+	new_pgtable(top);
 	run(1, read, page);
 	expect_trap("linear", 14, 0, (uint32_t)read);
 	expect_equal("linear", "cr2", lguest_data.cr2, page);
@@ -189,6 +255,7 @@ void main(const char *command_line)
 	snprintf(name, sizeof(name), "%s", command_line);
 	lguest_init();
 	probe_init();
+	set_format(name);
 	if (is(name, "itself"))
 		itself();
 	if (is(name, "last"))
@@ -204,7 +271,7 @@ void main(const char *command_line)
 	if (is(name, "first-fault")) {
 		/* The very next instruction is no longer there. */
 		set_gate(14, NULL, 0);
-		new_pgtable((uint32_t)new_page());
+		new_pgtable(new_table());
 		shutdown("FAILED %s: it ran on", name);
 	}
 	shutdown("ok %s", name);
