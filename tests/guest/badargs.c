@@ -177,6 +177,79 @@
  * Expect: 0 /ok 5 0xffffffff/
  * Args: 9 0 0xffffffff
  * Expect: 0 /ok 9 0 0xffffffff/
+ * Args: 15 0x2000 1024
+ * Expect: 3 /bad page directory index 1024\b/
+ * Args: 15 0x2000 1025
+ * Expect: 3 /bad page directory index 1025\b/
+ * Args: 15 0x2000 2147483648
+ * Expect: 3 /bad page directory index 2147483648\b/
+ * Args: 15 0x2000 4294967295
+ * Expect: 3 /bad page directory index 4294967295\b/
+ * Args: 15 0x2000 1023
+ * Expect: 0 /ok 15 0x2000 1023/
+ * Args: 15 0xffffffff 0
+ * Expect: 0 /ok 15 0xffffffff 0/
+ * Args: 14 0 0 0
+ * Expect: 0 /ok 14 0 0 0/
+ * Args: 14 0 0x1000 0x10067
+ * Expect: 0 /ok 14 0 0x1000 0x10067/
+ * Args: 14 0xffffffff 0xffffffff 0xffffffff 0xffffffff
+ * Expect: 0 /ok 14 0xffffffff 0xffffffff 0xffffffff 0xffffffff/
+ * Args: 13 0 0
+ * Expect: 3 /no PAE, in SET_PMD/
+ * Args: 13 0x2000 512
+ * Expect: 3 /no PAE, in SET_PMD/
+ * Args: 15 0x2000 4
+ * Options: --pae
+ * Expect: 3 /bad page directory index 4\b/
+ * Args: 15 0x2000 5
+ * Options: --pae
+ * Expect: 3 /bad page directory index 5\b/
+ * Args: 15 0x2000 1024
+ * Options: --pae
+ * Expect: 3 /bad page directory index 1024\b/
+ * Args: 15 0x2000 4294967295
+ * Options: --pae
+ * Expect: 3 /bad page directory index 4294967295\b/
+ * Args: 13 0x2000 512
+ * Options: --pae
+ * Expect: 3 /bad middle directory index 512\b/
+ * Args: 13 0x2000 513
+ * Options: --pae
+ * Expect: 3 /bad middle directory index 513\b/
+ * Args: 13 0x2000 4294967295
+ * Options: --pae
+ * Expect: 3 /bad middle directory index 4294967295\b/
+ * Args: 15 0x2000 3
+ * Options: --pae
+ * Expect: 0 /ok 15 0x2000 3/
+ * Args: 15 0xffffffff 0
+ * Options: --pae
+ * Expect: 0 /ok 15 0xffffffff 0/
+ * Args: 13 0 0
+ * Options: --pae
+ * Expect: 0 /ok 13 0 0/
+ * Args: 13 0x2000 511
+ * Options: --pae
+ * Expect: 0 /ok 13 0x2000 511/
+ * Args: 13 0xffffffff 0
+ * Options: --pae
+ * Expect: 0 /ok 13 0xffffffff 0/
+ * Args: 14 0 0 0 0
+ * Options: --pae
+ * Expect: 0 /ok 14 0 0 0 0/
+ * Args: 14 0xffffffff 0xffffffff 0xffffffff 0xffffffff
+ * Options: --pae
+ * Expect: 0 /ok 14 0xffffffff 0xffffffff 0xffffffff 0xffffffff/
+ * Args: 4 0x1000000
+ * Options: --pae
+ * Expect: 3 /bad page table address 0x01000000\b/
+ * Args: 4 0x100001f
+ * Options: --pae
+ * Expect: 3 /bad page table address 0x01000000\b/
+ * Args: 4 0xffffffff
+ * Options: --pae
+ * Expect: 3 /bad page table address 0xffffffe0\b/
  */
 #include "probe.h"
 

@@ -12,21 +12,10 @@
  * Expected: a bad entry kills, and the message names it; a good one leads to
  * its page, is marked, and to nothing else.
  */
-#include "host.h"
-
-static uint8_t *memory;
-#define AT(pa)	(memory + (pa))
-#include "../guest/oracle.h"
+#include "paged.h"
 
 #define WHICH		(DATA + 0)	/* access */
 #define FOUND		(DATA + 4)	/* what was read */
-#define TOP		0xa000
-#define LOW_DIRECTORY	0xb000		/* in PAE */
-#define LOW_TABLE	0xc000
-#define DIRECTORY	0xd000		/* in PAE */
-#define TABLE		0xe000
-#define PAGE		0xf000
-#define VA		0x40006000
 #define OFFSET		0xe00		/* in pages, where no table is used */
 #define WRITTEN		0x5eed00c3
 
@@ -45,37 +34,6 @@ GUEST_CODE(one_access,
 
 static uint64_t device_size;
 static unsigned int tried, kills, wrong;
-
-/* Page tables that map the first 64 kB, and one page at VA. */
-static void make_tables(void)
-{
-	uint32_t flags = ENTRY_P | ENTRY_W;
-
-	memset(memory + TOP, 0, PAGE - TOP);
-	for (uint32_t pa = 0; pa < MEMORY; pa += 4096)
-		put_entry(LOW_TABLE + (pa >> 12) * entry_size(), pa | flags);
-	if (paging.pae) {
-		put_entry(TOP, LOW_DIRECTORY | ENTRY_P);
-		put_entry(LOW_DIRECTORY, LOW_TABLE | flags);
-		put_entry(TOP + 8 * entry_index(VA, 3), DIRECTORY | ENTRY_P);
-		put_entry(DIRECTORY + 8 * entry_index(VA, 2), TABLE | flags);
-	} else {
-		put_entry(TOP, LOW_TABLE | flags);
-		put_entry(TOP + 4 * entry_index(VA, 2), TABLE | flags);
-	}
-	put_entry(TABLE + entry_size() * entry_index(VA, 1), PAGE | flags);
-	for (uint32_t page = 0; page < MEMORY / 4096; page++)
-		*(uint32_t *)AT(page * 4096 + OFFSET) = MARK_OF(page);
-}
-
-/* Where the entry of a level is, in these tables. */
-static uint32_t entry_of_level(int level)
-{
-	uint32_t table = level == 1 ? TABLE :
-			 level == 2 && paging.pae ? DIRECTORY : TOP;
-
-	return table + entry_index(VA, level) * entry_size();
-}
 
 static bool is_right(const struct outcome *must, enum access access,
 		     const struct lguest_exit *end)
@@ -120,6 +78,8 @@ static void try(int level, uint64_t entry, enum access access)
 	struct outcome must;
 
 	make_tables();
+	for (uint32_t page = 0; page < MEMORY / 4096; page++)
+		*(uint32_t *)AT(page * 4096 + OFFSET) = MARK_OF(page);
 	put_entry(entry_of_level(level), entry);
 	*(uint32_t *)AT(WHICH) = access;
 	must = oracle(TOP, VA + OFFSET, access, 1);
