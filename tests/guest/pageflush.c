@@ -214,6 +214,7 @@ static void tighten(uint32_t used)
 	expect_equal("to be executed", "trap", trap.vector, END);
 	map(top, va, (uint32_t)pages[0], ALL | used | ENTRY_NX);
 	tell(top);
+	reads("NX", 3, 0x80cd80cd);
 	start_in(3, (void *)va);
 	probe();
 	expect_trap("NX", 14, ERROR_P | ERROR_U | ERROR_I, va);
@@ -303,6 +304,30 @@ static void used_again(void)
 	tell(top);
 	writes("written after it was read", 3);
 	used_are("written after it was read", ENTRY_USED);
+}
+
+/*
+ * Neighbours, so that the host has one table for both, and is told of both.
+ * Which is looked at first must not matter.
+ */
+static void neighbours(uint32_t used)
+{
+	uint32_t at[2] = { va, va + 4096 };
+
+	for (uint32_t n = 0; n < 4; n++) {
+		for (uint32_t i = 0; i < 2; i++) {
+			va = at[i];
+			entry(pages[(n ^ i) & 1], ALL | used);
+			tell(top);
+		}
+		for (uint32_t i = 0; i < 2; i++) {
+			uint32_t which = i ^ n / 2;
+
+			va = at[which];
+			reads("neighbour", 3, 0xa + ((n ^ which) & 1));
+		}
+	}
+	va = at[0];
 }
 
 /* Another address space, whose kernel's part is the same. */
@@ -412,6 +437,7 @@ static void change(uint32_t where)
 		if (paging.pae && way != SET_PMD && va == VA)
 			tighten_upper(3, used);
 		exchange(used);
+		neighbours(used);
 	}
 	used_again();
 }

@@ -67,6 +67,14 @@
  * Expect: 0 /ok untouched/
  * Args: next
  * Expect: 0 /ok next/
+ * Args: set_pte 0x00400067
+ * Expect: 3 /bad page table entry 0x00400067 for 0x40001000, in SET_PTE/
+ * Args: set_pte 0x003000e7
+ * Expect: 3 /bad page table entry 0x003000e7 for 0x40001000, in SET_PTE/
+ * Args: set_pte 0x00400007
+ * Expect: 0 /ok not looked at/
+ * Args: set_pte 0x00400066
+ * Expect: 0 /ok not looked at/
  * Args: pointer 0x00300003 pae
  * Options: --pae -m 4
  * Expect: 3 /bad page directory pointer entry 0x00300003 for 0x40001000/
@@ -172,6 +180,12 @@
  * Args: table 0x80000000003ff067 pae
  * Options: --pae -m 4
  * Expect: 0 /ok 0x80000000003ff067/
+ * Args: set_pte 0x100300067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page table entry 0x100300067 for 0x40001000, in SET_PTE/
+ * Args: set_pte 0x4000000000300067 pae
+ * Options: --pae -m 4
+ * Expect: 3 /bad page table entry 0x4000000000300067 for 0x40001000, in SET_PTE/
  * Args: untouched pae
  * Options: --pae -m 4
  * Expect: 0 /ok untouched/
@@ -268,6 +282,12 @@ void main(const char *command_line)
 		untouched();
 	if (is(command_line, "next"))
 		next();
+	if (is(command_line, "set_pte")) {
+		/* Now the host has a table for it, which may be filled in. */
+		*word;
+		tell_pte(top, VA, entry);
+		shutdown("ok not looked at");
+	}
 	put_entry(entry_for(top, VA, level), entry);
 	flush_tlb(true);
 
