@@ -103,8 +103,11 @@ static struct model {
 	uint32_t pa[PAGES];
 	uint8_t page_of[16384];	/* by frame: 64 MB */
 	uint32_t spaces, current;
+	uint32_t recent;	/* place where an entry has changed */
+	/* How often it flushes and switches, in a thousand cases. */
+	uint32_t flushes, often;
 	uint32_t top[SPACES];
-	uint32_t indexes[SLOTS], nr_indexes;
+	uint32_t indexes[SLOTS];	/* of entries in tables: the slots */
 	struct place places[PLACES];
 	uint32_t nr_places, nr_user;
 	/* The pages from here to there are tables of level 2, and 1. */
@@ -504,7 +507,7 @@ static void model_set_pte(const struct call *call)
 	uint32_t place = call->about, space = call->space;
 	uint64_t entry = call->arg[2] | (paging.pae ?
 					 (uint64_t)call->arg[3] << 32 : 0);
-	struct outcome now;
+	struct step steps[4];
 	uint32_t who;
 
 	if (m->places[place].kernel)
@@ -516,13 +519,8 @@ static void model_set_pte(const struct call *call)
 	m->fill_time[who][place] = 0;
 	if (!(entry & ENTRY_A) || !(entry & ENTRY_P))
 		return;
-	now = oracle(m->top[space], m->places[place].va, READ, 1);
-	if (now.level > 1)
+	if (follow(space, place, 1, steps) > 1)
 		return;
-	/* The oracle's rights are those of both levels: take the upper's. */
-	struct step steps[4];
-
-	follow(space, place, 1, steps);
 	m->filled[who][place] = (struct state){
 		.page = page_at(frame_of(entry)),
 		.writable = steps[2].entry & entry & ENTRY_W,
@@ -709,9 +707,12 @@ static uint64_t random_entry(int level)
 
 /* --- Operations -------------------------------------------------------------------- */
 
+/* Often the one that has changed last: that is where mistakes are. */
 static uint32_t random_place(void)
 {
-	return percent(75) ? below(m->nr_user) : below(m->nr_places);
+	if (percent(35))
+		return m->recent;
+	return percent(60) ? below(m->nr_user) : below(m->nr_places);
 }
 
 static uint32_t random_space(void)
@@ -767,7 +768,7 @@ static void tell(uint32_t space, uint32_t place, int level)
 		top |= noise & 31;
 	if (p->kernel && percent(30))
 		top = noise;
-	if (percent(4)) {
+	if (below(1000) < m->flushes) {
 		call.nr = LHCALL_FLUSH_TLB;
 		call.arg[0] = percent(70) ? 0 : random32();
 	} else if (level == top_level()) {
@@ -852,6 +853,7 @@ static void edit(void)
 		  space, m->places[place].va, level, steps[level].where,
 		  entry >> 32, entry, old >> 32, old);
 	set_entry(place, level, &steps[level], entry);
+	m->recent = place;
 	m->kinds[EDITS]++;
 	if (percent(75))
 		tell(space, place, level);
@@ -1021,17 +1023,17 @@ static void other_call(void)
 
 static void operation(void)
 {
-	uint32_t what = below(100);
+	uint32_t what = below(97);
 
-	if (what < 55)
+	if (below(1000) < m->often)
+		switch_space();
+	else if (what < 55)
 		access_place(random_place(), below(3), percent(60) ? 1 : 3);
 	else if (what < 85)
 		edit();
 	else if (what < 93)
 		tell(random_space(), random_place(),
 		     1 + below(top_level()));
-	else if (what < 97)
-		switch_space();
 	else
 		other_call();
 }
@@ -1362,6 +1364,12 @@ static uint32_t home;		/* the first page table */
 
 static _Noreturn void run(void)
 {
+	/* A flush hides much, and so does a space that is used for long. */
+	static const uint32_t flushes[] = { 0, 1, 5, 50 };
+	static const uint32_t often[] = { 5, 20, 50, 250 };
+
+	m->flushes = HIGH(flushes)[below(4)];
+	m->often = HIGH(often)[below(4)];
 	m->spaces = 6 + below(SPACES - 5);
 	choose_places();
 	choose_pages();

@@ -13,7 +13,7 @@
  */
 #include "host.h"
 
-#define OPERATIONS	10000		/* of one guest */
+#define OPERATIONS	5000		/* of one guest */
 #define DEFAULT_COUNT	330000
 
 static const char *const kinds[] = {
