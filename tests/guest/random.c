@@ -910,7 +910,8 @@ static void check_success(const struct outcome *must, enum access access,
 		m->kinds[STALE]++;
 }
 
-static void access_place(uint32_t place, enum access access, uint32_t ring)
+/* Make an access, if it can be told what must come of it. Did it succeed? */
+static bool access_place(uint32_t place, enum access access, uint32_t ring)
 {
 	uint32_t offset = access == READ ? MARK : access == FETCH ? MARK_CODE :
 			  MARK_WORDS + below(WORDS) * 4;
@@ -924,7 +925,7 @@ static void access_place(uint32_t place, enum access access, uint32_t ring)
 	note_what("access %u to %#x from ring %u", access, va, ring);
 	collect_states(m->current, place);
 	if (must.verdict == KILLS || m->too_many)
-		return;
+		return false;
 	make_access(va, access, ring, value);
 	if (x->vector == 14)
 		check_fault(&must, va);
@@ -948,6 +949,7 @@ static void access_place(uint32_t place, enum access access, uint32_t ring)
 	}
 	follow(m->current, place, end, steps);
 	m->kinds[ACCESSED]++;
+	return x->vector != 14;
 }
 
 static void switch_space(void)
@@ -1136,8 +1138,7 @@ static void end_by_set_pte(void)
 	if (place == NOBODY || is_fixed(place, level))
 		return;
 	va = m->places[place].va;
-	make_access(va + MARK, READ, 1, 0);
-	if (x->vector != VECTOR_DONE)
+	if (!access_place(place, READ, 1))
 		return;
 	follow(m->current, place, 1, steps);
 	entry = paging.pae ? entry : (uint32_t)entry;
