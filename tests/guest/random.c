@@ -755,50 +755,63 @@ static bool is_fixed(uint32_t place, int level)
 			      m->places[place].slot[3] == 3);
 }
 
+/* The table of level 2 on the way to a place, or any. */
+static uint32_t directory_for(uint32_t space, uint32_t place)
+{
+	struct step steps[4];
+
+	if (follow(space, place, 2, steps) == 2)
+		return page_at(steps[2].where & ~0xfff);
+	return m->first2 + below(m->end2 - m->first2);
+}
+
+/* For SET_PTE: the truth, nothing, or a lie; but nothing that kills. */
+static uint64_t entry_to_tell(uint32_t space, uint32_t place)
+{
+	struct step steps[4];
+
+	if (m->places[place].kernel)
+		space = m->current;
+	if (follow(space, place, 1, steps) > 1 || is_bad(steps[1].entry, 1) ||
+	    percent(20))
+		return 0;
+	return percent(85) ? steps[1].entry : random_entry(1);
+}
+
 /* How the host is told of what was done to an entry. */
 static void tell(uint32_t space, uint32_t place, int level)
 {
 	struct place *p = &m->places[place];
-	uint32_t noise = random32(), top = m->top[space], page;
-	struct call call = { .space = space };
-	struct step steps[4];
-	int end;
+	uint32_t noise = random32(), page;
+	struct call call = { .space = space, .arg = { m->top[space] } };
+	uint64_t entry;
 
+	/* Bits that do not count, and whole arguments that do not. */
 	if (paging.pae)
-		top |= noise & 31;
+		call.arg[0] |= noise & 31;
 	if (p->kernel && percent(30))
-		top = noise;
+		call.arg[0] = noise;
 	if (below(1000) < m->flushes) {
 		call.nr = LHCALL_FLUSH_TLB;
 		call.arg[0] = percent(70) ? 0 : random32();
 	} else if (level == top_level()) {
 		call.nr = LHCALL_SET_PGD;
 		call.about = p->slot[level];
-		call.arg[0] = top;
 		call.arg[1] = entry_index(p->va, level);
 	} else if (level == 2) {
-		page = m->first2 + below(m->end2 - m->first2);
-		if (follow(space, place, 2, steps) == 2)
-			page = page_at(steps[2].where & ~0xfff);
+		page = directory_for(space, place);
 		call.nr = LHCALL_SET_PMD;
 		call.space = page;
 		call.about = p->slot[2];
 		call.arg[0] = m->pa[page] | (noise & 0xfff);
 		call.arg[1] = entry_index(p->va, 2);
 	} else {
+		entry = entry_to_tell(space, place);
 		call.nr = LHCALL_SET_PTE;
 		call.about = place;
-		call.arg[0] = top;
 		call.arg[1] = p->va | (noise & 0xfff);
-		/* The truth, nothing, or a lie; but nothing that kills. */
-		end = follow(p->kernel ? m->current : space, place, 1, steps);
-		if (end == 1 && !is_bad(steps[1].entry, 1) && percent(80)) {
-			uint64_t entry = percent(85) ? steps[1].entry :
-						       random_entry(1);
-
-			call.arg[2] = entry;
-			call.arg[3] = entry >> 32;
-		}
+		call.arg[2] = entry;
+		call.arg[3] = entry >> 32;
 	}
 	m->kinds[TOLD]++;
 	make_call(&call);

@@ -7,8 +7,9 @@
  * mapped it as the entry said, writable.
  *
  * Vulnerable: the guest writes to the host's page of zeros, which all fresh
- * memory shows, or to a file that its launcher may only read.
- * Expected: the first write is seen, and marked, or refused.
+ * memory shows, to a file that its launcher may only read, or to what the
+ * launcher has behind its guest's memory, where the guest has a device page.
+ * Expected: the first write is seen, and marked, or refused, or told.
  */
 #include "paged.h"
 
@@ -24,21 +25,23 @@ GUEST_CODE(set_and_write, GUEST_INIT
 	   "int $0x1f;"
 	   "movl $" TEXT_OF(WRITTEN) ", " TEXT_OF(VA) ";" GUEST_OFF);
 
-static struct vm new_guest(uint32_t flags)
+/* Behind its memory, it has one device page, and the launcher has another. */
+static struct vm new_guest(uint32_t page, uint32_t flags)
 {
 	struct lguest_create create = {
-		.size = MEMORY, .entry = CODE,
+		.size = MEMORY, .device_size = 4096, .entry = CODE,
 		.flags = paging.pae ? LGUEST_PAE : 0,
 	};
-	struct vm vm = { open_device(), get_memory(MEMORY), MEMORY };
+	struct vm vm = { open_device(), get_memory(MEMORY + 4096),
+			 MEMORY + 4096 };
 
 	memory = vm.memory;
 	create.memory = (uintptr_t)memory;
 	fill_memory(memory, set_and_write, set_and_write_end);
 	make_tables();
-	put_entry(entry_of_level(1), PAGE | flags);
+	put_entry(entry_of_level(1), page | flags);
 	put_entry(entry_of_level(1) - entry_size(), DATA | ENTRY_P);
-	*(uint64_t *)AT(ENTRY) = PAGE | flags;
+	*(uint64_t *)AT(ENTRY) = page | flags;
 	if (ioctl(vm.fd, LGUEST_CREATE, &create))
 		bail_out("cannot create a guest");
 	return vm;
@@ -47,7 +50,7 @@ static struct vm new_guest(uint32_t flags)
 static void test_zero_page(uint32_t flags)
 {
 	uint8_t *other = get_memory(4096);
-	struct vm vm = new_guest(flags);
+	struct vm vm = new_guest(PAGE, flags);
 	volatile uint32_t *zero = (uint32_t *)other;
 	struct lguest_exit end;
 
@@ -65,7 +68,7 @@ static void test_zero_page(uint32_t flags)
 
 static void test_file(uint32_t flags)
 {
-	struct vm vm = new_guest(flags);
+	struct vm vm = new_guest(PAGE, flags);
 	int fd = memfd_create("lguest-test", 0);
 	struct lguest_exit end;
 	uint32_t first = 0;
@@ -86,13 +89,26 @@ static void test_file(uint32_t flags)
 /* Filling in needs a page: if there is none, that is the guest's end. */
 static void test_hole(uint32_t flags)
 {
-	struct vm vm = new_guest(flags);
+	struct vm vm = new_guest(PAGE, flags);
 	struct lguest_exit end;
 
 	munmap(vm.memory + PAGE, 4096);
 	ok(run(&vm, &end) == 0 &&
 	   killed(&end, "^the launcher has no memory at 0x0000f000, in SET_PTE"),
 	   "%s, %s: a page that is not there",
+	   paging.pae ? "PAE" : "32-bit", flags & ENTRY_D ? "dirty" : "clean");
+	free_vm(&vm);
+}
+
+static void test_device(uint32_t flags)
+{
+	struct vm vm = new_guest(MEMORY, flags);
+	struct lguest_exit end;
+
+	ok(run(&vm, &end) == 0 && end.reason == LGUEST_EXIT_MMIO &&
+	   end.address == MEMORY && *word(&vm, MEMORY) == 0 &&
+	   get_entry(entry_of_level(1)) == (MEMORY | flags),
+	   "%s, %s: a device page is the launcher's business",
 	   paging.pae ? "PAE" : "32-bit", flags & ENTRY_D ? "dirty" : "clean");
 	free_vm(&vm);
 }
@@ -109,6 +125,8 @@ int main(void)
 		test_file(dirty);
 		test_hole(clean);
 		test_hole(dirty);
+		test_device(clean);
+		test_device(dirty);
 	}
 	ok(good_guest_runs(), "a good guest runs after all this");
 	return tap_end();
