@@ -68,7 +68,7 @@ struct log {
 
 /* What the host may have kept. */
 struct state {
-	uint8_t page;
+	uint8_t page, directory;
 	bool writable, user, executable, dirty;
 };
 
@@ -112,6 +112,11 @@ static struct model {
 	uint32_t nr_places, nr_user;
 	/* The pages from here to there are tables of level 2, and 1. */
 	uint32_t first2, end2, first1, end1;
+	/*
+	 * These have the kernel's part and say the same there: all top tables,
+	 * or in PAE a few directories, of which each space has one.
+	 */
+	uint32_t first_shared, end_shared;
 
 	struct log logs[PAGES][SLOTS], top_logs[SPACES][4];
 	uint32_t flushed_all, flushed_user;
@@ -396,27 +401,30 @@ static uint32_t owner(uint32_t space, uint32_t place)
 	return m->places[place].kernel ? 0 : space;
 }
 
-/* When was the host last told about this place? */
-static uint32_t last_told(uint32_t space, uint32_t place,
-			  const struct step *steps)
+/* When was the host last told about this place, whatever leads there? */
+static uint32_t last_told(uint32_t space, uint32_t place)
 {
 	const struct place *p = &m->places[place];
-	uint32_t who = owner(space, place), told = m->flushed_all, page;
-	const struct log *pointer;
+	uint32_t who = owner(space, place), told = m->flushed_all;
 
 	if (!p->kernel)
 		told = latest(told, m->flushed_user);
 	told = latest(told, m->pgd_told[who][p->slot[top_level()]]);
-	told = latest(told, m->pte_told[who][place]);
-	if (!paging.pae)
+	return latest(told, m->pte_told[who][place]);
+}
+
+/* When was it last told of an entry of a directory, by SET_PMD? */
+static uint32_t pmd_told(uint32_t page, uint32_t slot)
+{
+	uint32_t told = m->pmd_told[page][slot];
+
+	if (page < m->first_shared || page >= m->end_shared)
 		return told;
-	/* SET_PMD, if it named the one table that led here all the time. */
-	pointer = steps[3].log;
-	page = page_at(frame_of(steps[3].entry));
-	if (!(steps[3].entry & ENTRY_P) || is_bad(steps[3].entry, 3) ||
-	    pointer->since[0] > told || page == NOBODY)
-		return told;
-	return latest(told, m->pmd_told[page][p->slot[2]]);
+	/* Some space may have come by each of them. */
+	for (page = m->first_shared; page < m->end_shared; page++)
+		if (m->pmd_told[page][slot] < told)
+			told = m->pmd_told[page][slot];
+	return told;
 }
 
 static void add_state(struct state state)
@@ -436,6 +444,9 @@ static void collect(uint32_t space, uint32_t place, int level, uint32_t page,
 {
 	struct log *log = log_at(space, place, level, page);
 
+	if (paging.pae && level == 2)
+		from = latest(from,
+			      pmd_told(page, m->places[place].slot[2]));
 	for (uint32_t i = 0; i < VERSIONS; i++) {
 		uint64_t entry = log->value[i];
 		struct state s = state;
@@ -464,6 +475,17 @@ static void collect(uint32_t space, uint32_t place, int level, uint32_t page,
 	m->too_many = true;
 }
 
+/* Has nobody told of it since SET_PTE did? */
+static bool is_still_filled(uint32_t who, uint32_t place, uint32_t told)
+{
+	uint32_t time = m->fill_time[who][place];
+	uint32_t directory = m->filled[who][place].directory;
+
+	return time && time >= told &&
+	       (!paging.pae ||
+		time > pmd_told(directory, m->places[place].slot[2]));
+}
+
 /* All that the host may go by besides what the tables say now. */
 static void collect_states(uint32_t space, uint32_t place)
 {
@@ -474,7 +496,7 @@ static void collect_states(uint32_t space, uint32_t place)
 
 	m->nr_states = 0;
 	m->too_many = false;
-	told = last_told(space, place, steps);
+	told = last_told(space, place);
 	for (int level = top_level(); level >= end; level--)
 		changed |= steps[level].log->since[0] > told;
 	if (changed)
@@ -482,7 +504,7 @@ static void collect_states(uint32_t space, uint32_t place)
 			told, m->time + 1,
 			(struct state){ .writable = true, .user = true,
 					.executable = true });
-	if (m->fill_time[who][place] && m->fill_time[who][place] >= told)
+	if (is_still_filled(who, place, told))
 		add_state(m->filled[who][place]);
 }
 
@@ -523,6 +545,7 @@ static void model_set_pte(const struct call *call)
 		return;
 	m->filled[who][place] = (struct state){
 		.page = page_at(frame_of(entry)),
+		.directory = page_at(steps[2].where & ~0xfff),
 		.writable = steps[2].entry & entry & ENTRY_W,
 		.user = steps[2].entry & entry & ENTRY_U,
 		.executable = !(entry & ENTRY_NX),
@@ -721,13 +744,16 @@ static uint32_t random_space(void)
 }
 
 /*
- * Is this entry one of the kernel's part of a top table? Any table may be
- * one, in the 32-bit format, besides being a table of level 1.
+ * Is this entry one of the kernel's part? Any table may have some: of the
+ * 32-bit format's top tables, each can be a table of level 1 as well.
  */
 static bool is_shared(uint32_t place, int level, const struct step *step)
 {
-	return !paging.pae && page_at(step->where & ~0xfff) < m->spaces &&
-	       m->indexes[m->places[place].slot[level]] >= 768;
+	uint32_t page = page_at(step->where & ~0xfff);
+
+	return level < 3 && page >= m->first_shared && page < m->end_shared &&
+	       (paging.pae ||
+		m->indexes[m->places[place].slot[level]] >= 768);
 }
 
 /* Write an entry. Those of the kernel's part must be the same everywhere. */
@@ -742,8 +768,8 @@ static void set_entry(uint32_t place, int level, const struct step *step,
 		remember(step->log, entry);
 		return;
 	}
-	for (uint32_t i = 0; i < m->spaces; i++) {
-		put_entry(m->top[i] + (step->where & 0xfff), entry);
+	for (uint32_t i = m->first_shared; i < m->end_shared; i++) {
+		put_entry(m->pa[i] + (step->where & 0xfff), entry);
 		remember(&m->logs[i][slot], entry);
 	}
 }
@@ -778,11 +804,33 @@ static uint64_t entry_to_tell(uint32_t space, uint32_t place)
 	return percent(85) ? steps[1].entry : random_entry(1);
 }
 
+/* SET_PMD, for all tables that must say the same. */
+static void tell_of_directory(uint32_t page, const struct place *place)
+{
+	uint32_t from = page, until = page + 1;
+
+	if (page >= m->first_shared && page < m->end_shared) {
+		from = m->first_shared;
+		until = m->end_shared;
+	}
+	for (page = from; page < until; page++) {
+		struct call call = {
+			.nr = LHCALL_SET_PMD,
+			.space = page, .about = place->slot[2],
+			.arg = { m->pa[page] | (random32() & 0xfff),
+				 entry_index(place->va, 2) },
+		};
+
+		m->kinds[TOLD]++;
+		make_call(&call);
+	}
+}
+
 /* How the host is told of what was done to an entry. */
 static void tell(uint32_t space, uint32_t place, int level)
 {
 	struct place *p = &m->places[place];
-	uint32_t noise = random32(), page;
+	uint32_t noise = random32();
 	struct call call = { .space = space, .arg = { m->top[space] } };
 	uint64_t entry;
 
@@ -799,12 +847,8 @@ static void tell(uint32_t space, uint32_t place, int level)
 		call.about = p->slot[level];
 		call.arg[1] = entry_index(p->va, level);
 	} else if (level == 2) {
-		page = directory_for(space, place);
-		call.nr = LHCALL_SET_PMD;
-		call.space = page;
-		call.about = p->slot[2];
-		call.arg[0] = m->pa[page] | (noise & 0xfff);
-		call.arg[1] = entry_index(p->va, 2);
+		tell_of_directory(directory_for(space, place), p);
+		return;
 	} else {
 		entry = entry_to_tell(space, place);
 		call.nr = LHCALL_SET_PTE;
@@ -1331,8 +1375,9 @@ static void fill_page(uint32_t page)
 		uint64_t entry = random_entry(level);
 
 		/* The kernel's part is the same everywhere. */
-		if (!paging.pae && level == 2 && page && m->indexes[i] >= 768)
-			entry = m->logs[0][i].value[0];
+		if (page > m->first_shared && page < m->end_shared &&
+		    (paging.pae || m->indexes[i] >= 768))
+			entry = m->logs[m->first_shared][i].value[0];
 		set_first(&m->logs[page][i],
 			  m->pa[page] + m->indexes[i] * entry_size(), entry);
 	}
@@ -1359,7 +1404,7 @@ static void fill_tops(uint32_t home)
 		m->top[i] = m->pa[PAGES - 1] + TOPS + 32 * i;
 		for (uint32_t gib = 0; gib < 4; gib++) {
 			uint64_t entry = gib == 0 ? m->pa[below(3)] | 1 :
-					 gib == 3 ? m->pa[3] | 1 :
+					 gib == 3 ? m->pa[3 + below(3)] | 1 :
 					 random_entry(3);
 
 			set_first(&m->top_logs[i][gib], m->top[i] + 8 * gib,
@@ -1368,10 +1413,12 @@ static void fill_tops(uint32_t home)
 	}
 	if (!paging.pae)
 		return;
-	/* Those of the first GiB, and that of the last. */
-	for (uint32_t page = 0; page < 3; page++)
+	/* Those of the first GiB, and those of the last. */
+	for (uint32_t page = 0; page < 3; page++) {
 		copy_entries(m->pa[page], frame_of(get_entry(home)), 0, 2);
-	copy_entries(m->pa[3], frame_of(get_entry(home + 24)), 0, 9);
+		copy_entries(m->pa[3 + page], frame_of(get_entry(home + 24)),
+			     0, 9);
+	}
 }
 
 static uint32_t home;		/* the first page table */
@@ -1389,6 +1436,8 @@ static _Noreturn void run(void)
 	choose_pages();
 	m->first2 = 0;
 	m->end2 = paging.pae ? 12 : m->spaces;
+	m->first_shared = paging.pae ? 3 : 0;
+	m->end_shared = paging.pae ? 6 : m->spaces;
 	m->first1 = m->end2;
 	m->end1 = m->end2 + 24;
 	for (uint32_t page = 0; page < PAGES; page++)
