@@ -25,8 +25,8 @@ MACHINES = [
 # twenty times faster, does not show as well.
 ELSEWHERE = (r'host/(limits|races|signals|manyguests|memory|memlock|'
              r'roundtrips|wakeup|clock|raise|fuzz|tables|ring|badcalls|'
-             r'spaces|footprint|leftovers)\b|'
-             r'guest/(registers|interrupted|allports)|'
+             r'spaces|footprint|leftovers|random|killmatrix)\b|'
+             r'guest/(registers|interrupted|allports|matrix)|'
              r'vm/(cycles|killed|hypercalls|four|patching|states|hogs|hotplug|'
              r'migrate|idle|reload|freezer|shadows|leftovers)\b')
 

@@ -20,6 +20,8 @@ for shadows in 1 2 4 256; do
 $(cat /tmp/spaces)"
 	echo "shadows=$shadows"
 	grep -E 'programs|a turn' /tmp/spaces
+	COUNT=10000 /tests/host/random >/tmp/random || fail "shadows=$shadows:
+$(cat /tmp/random)"
 	lguest /guests/user >/tmp/user 2>&1 || fail "user: $(cat /tmp/user)"
 	hello
 	rmmod lguest
