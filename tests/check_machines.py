@@ -236,8 +236,14 @@ def extra_files():
     return files
 
 
+# What repeats or prolongs the tests that play with random numbers, or for time.
+WISHES = ['SEED', 'COUNT', 'ROUNDS', 'REARMS']
+
+
 def job(todo, limit):
     lines = [JOB, 'load']
+    lines += ['export %s=%s' % (name, shlex.quote(os.environ[name]))
+              for name in WISHES if os.environ.get(name)]
     for number, case in todo:
         lines.append('step %d %s %d %s' % (
             number, shlex.quote(case.name), limit,
