@@ -12,7 +12,7 @@
  * Expected: a bad entry kills, and the message names it; a good one leads to
  * its page, is marked, and to nothing else.
  */
-#include "paged.h"
+#include "oracle.h"
 
 #define WHICH		(DATA + 0)	/* access */
 #define FOUND		(DATA + 4)	/* what was read */

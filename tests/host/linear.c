@@ -11,7 +11,7 @@
  * Expected: a guest that has used all of its memory in linear mode has as many
  * tables in the end as one that has used none.
  */
-#include "paged.h"
+#include "oracle.h"
 
 #define BIG_MEMORY	0x1000000
 #define KERNEL		0x400000	/* in PAE, it must be 0, or 1 GB */

@@ -11,7 +11,7 @@
  * launcher has behind its guest's memory, where the guest has a device page.
  * Expected: the first write is seen, and marked, or refused, or told.
  */
-#include "paged.h"
+#include "oracle.h"
 
 #define ENTRY		DATA		/* for SET_PTE, two words */
 #define WRITTEN		0xdeadbeef

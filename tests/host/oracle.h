@@ -3,8 +3,8 @@
  * Guests with page tables of either format, and the oracle that knows what
  * they mean: paging.pae says which format. "memory" is the guest's.
  */
-#ifndef PAGED_H
-#define PAGED_H
+#ifndef HOST_ORACLE_H
+#define HOST_ORACLE_H
 
 #include "host.h"
 
