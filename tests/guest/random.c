@@ -12,8 +12,8 @@
  * that is written down for each entry that is ever changed.
  *
  * The words on the command line are a seed, which decides on everything, the
- * number of operations, "pae", and perhaps from which operation on each is
- * printed. Half of the guests end with a bad operation, and print what they
+ * number of operations, "pae", and perhaps from=100, to print each operation
+ * from that one on. Half of the guests end with a bad operation, and print what they
  * expect to be killed with. tests/host/random.c starts many of them.
  *
  * Vulnerable: a stale entry, a page of another address space, a missing mark,
