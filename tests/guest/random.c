@@ -846,16 +846,15 @@ static void tell(uint32_t space, uint32_t place, int level)
 		call.nr = LHCALL_SET_PGD;
 		call.about = p->slot[level];
 		call.arg[1] = entry_index(p->va, level);
-	} else if (level == 2) {
-		tell_of_directory(directory_for(space, place), p);
-		return;
-	} else {
+	} else if (level == 1) {
 		entry = entry_to_tell(space, place);
 		call.nr = LHCALL_SET_PTE;
 		call.about = place;
 		call.arg[1] = p->va | (noise & 0xfff);
 		call.arg[2] = entry;
 		call.arg[3] = entry >> 32;
+	} else {
+		return tell_of_directory(directory_for(space, place), p);
 	}
 	m->kinds[TOLD]++;
 	make_call(&call);
