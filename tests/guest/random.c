@@ -25,6 +25,9 @@
  * Args: 2 3000 pae
  * Options: --pae
  * Expect: 0|3 /ok 3000 operations/
+ * Args: 27 5000 pae
+ * Options: --pae -m 4
+ * Expect: 0|3 /ok 5000 operations/
  */
 #include "guest.h"
 
