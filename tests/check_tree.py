@@ -389,6 +389,28 @@ def weave():
     run('Documentation/weave', NW, 'build/html')
 
 
+def places():
+    """What the book says of other files' lines is so, and must be."""
+    run('Documentation/weave', NW, 'build/html')
+    said = []
+    for page in glob.glob('build/html/*.html'):
+        said += re.findall(r'<code>(\w+)</code></a> <span class="place">'
+                           r'([\w.]+):(\d+)<', '\n'.join(lines(page)))
+    need(said, 'the book names no line of another file')
+    for word, name, line in said:
+        path, = glob.glob('examples/*/' + name)
+        need(word in lines(path)[int(line) - 1],
+             '%s is not in line %s of %s' % (word, line, path))
+    where = fresh('places')
+    os.symlink(os.path.join(TOP, 'examples'), where + '/examples')
+    write(where + '/lguest.nw', '\n'.join(lines(NW)).replace(
+        '[[launcher/run.c:run]]', '[[launcher/run.c:nowhere]]'))
+    text = run('Documentation/weave', where + '/lguest.nw', where + '/html',
+               status=None)
+    need('examples/launcher/run.c defines no nowhere' in text,
+         'a name that is nowhere was woven: ' + text)
+
+
 def round_trip():
     """The program that the HTML shows is the one that is compiled."""
     run('Documentation/unweave', 'build/html', NW)
@@ -456,6 +478,7 @@ def check(report):
     report.run('tree: a book that does not tangle changes nothing',
                tangle_fails)
     report.run('tree: the book weaves', weave)
+    report.run("tree: the book knows the lines of other files", places)
     report.run('tree: the HTML holds the program', round_trip)
     report.run("tree: the book's links resolve", links)
     report.run('tree: make help is complete', front_door)
