@@ -16,16 +16,11 @@
  *
  * Args: 1
  * Expect: 0 /ok \d+ accesses from ring 1, \d+ allowed/
- * Args: 2
- * Expect: 0 /ok \d+ accesses from ring 2, \d+ allowed/
  * Args: 3
  * Expect: 0 /ok \d+ accesses from ring 3, \d+ allowed/
  * Args: 1 pae
  * Options: --pae
  * Expect: 0 /ok \d+ accesses from ring 1, \d+ allowed/
- * Args: 2 pae
- * Options: --pae
- * Expect: 0 /ok \d+ accesses from ring 2, \d+ allowed/
  * Args: 3 pae
  * Options: --pae
  * Expect: 0 /ok \d+ accesses from ring 3, \d+ allowed/
