@@ -6,7 +6,7 @@ usage: vm.py run      run one guest, exit with its status
 
 Both take their wishes from the environment, as `make` hands them on: GUEST,
 LGUEST, ARGS, MEM, CPU, SMP, KERNEL, APPEND, ACCEL, PARAMS (see `make help`),
-and VM_TIMEOUT, the seconds after which a machine is given up (default 900).
+and VM_TIMEOUT, the seconds after which a machine is given up (default 2000).
 
 The machine has two serial lines.  ttyS0 is the kernel's console; it goes to a
 file, and the whole of it is searched for complaints when the machine is off.
@@ -91,7 +91,7 @@ class VMError(Exception):
 
 
 def timeout():
-    return float(os.environ.get('VM_TIMEOUT') or 900)
+    return float(os.environ.get('VM_TIMEOUT') or 2000)
 
 
 def kernel(what, name):
