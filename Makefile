@@ -205,7 +205,7 @@ Makefile: ;
 
 build/lguest: $(LAUNCHER) $(wildcard examples/launcher/*.h) examples/lguest.h Makefile
 	@echo "  CC      $@"; mkdir -p $(@D)
-	@gcc $(CFLAGS) $(WARN) -static -Iexamples -o $@ $(LAUNCHER)
+	@gcc $(CFLAGS) $(WARN) -static -pthread -Iexamples -o $@ $(LAUNCHER)
 
 define guest
 	@echo "  CC      $@"; mkdir -p $(@D)

@@ -31,6 +31,7 @@ enum status {
 struct guest {
 	uint8_t *memory;	/* where guest-physical address 0 is */
 	size_t size;		/* bytes of memory */
+	size_t device_size;	/* bytes of device pages behind it */
 	uint32_t entry;		/* the guest's first instruction */
 	bool pae;		/* its page tables have entries of 8 bytes */
 };
@@ -44,6 +45,7 @@ void print_output(const char *text, size_t length);
 
 /* memory.c */
 void get_memory(struct guest *guest);
+void *guest_range(struct guest *guest, uint64_t gpa, uint64_t length);
 
 /* load.c */
 void load_kernel(struct guest *guest, const char *path);
@@ -58,5 +60,6 @@ bool emulate(struct lguest_regs *regs, const uint8_t *insn, uint32_t bytes);
 /* run.c */
 struct lguest_exit;
 void run(const struct guest *guest, struct lguest_exit *exit);
+void raise_line(unsigned int line);
 
 #endif

@@ -29,3 +29,15 @@ void get_memory(struct guest *guest)
 	say("memory: %lu MB at our address %p", guest->size / MEGABYTE,
 	    (void *)guest->memory);
 }
+
+/*
+ * Where that range of the guest's memory is in ours; NULL if any of it is not
+ * memory. Every address that comes from a guest passes here.
+ */
+void *guest_range(struct guest *guest, uint64_t gpa, uint64_t length)
+{
+	/* Not gpa + length: that may be too much for 64 bits. */
+	if (gpa > guest->size || length > guest->size - gpa)
+		return NULL;
+	return guest->memory + gpa;
+}

@@ -12,6 +12,17 @@
 
 #define DEVICE	"/dev/lguest"
 
+static int guest_fd = -1;
+
+/*
+ * A device wants the guest's attention. Any thread may say so, even when there
+ * is no guest yet, or no more: then nobody listens.
+ */
+void raise_line(unsigned int line)
+{
+	ioctl(guest_fd, LGUEST_IRQ, line);
+}
+
 static int open_device(void)
 {
 	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
@@ -39,6 +50,7 @@ static void create(int fd, const struct guest *guest)
 	struct lguest_create create = {
 		.memory = (uintptr_t)guest->memory,
 		.size = guest->size,
+		.device_size = guest->device_size,
 		.entry = guest->entry,
 		.flags = guest->pae ? LGUEST_PAE : 0,
 	};
@@ -117,6 +129,7 @@ void run(const struct guest *guest, struct lguest_exit *exit)
 	int fd = open_device();
 
 	create(fd, guest);
+	guest_fd = fd;
 	say("the guest runs");
 	for (;;) {
 		run_until_exit(fd, exit);
