@@ -156,7 +156,8 @@ struct lguest_stats {
 #define LGUEST_IRQ	_IO(0xbe, 4)	/* the argument is the line */
 #define LGUEST_REFLECT	_IO(0xbe, 5)	/* no argument */
 #define LGUEST_GET_STATS	_IOR(0xbe, 6, struct lguest_stats)
-
+#define LGUEST_GET_TOP	_IOR(0xbe, 7, uint32_t)
+#define LGUEST_NO_TOP	0xffffffffu	/* it has no tables yet */
 /* <<define constants of the page tables>> */
 #define MAP_TEXT	(_PAGE_PRESENT | _PAGE_ACCESSED)
 #define MAP_RODATA	(_PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_NX)
@@ -2392,6 +2393,14 @@ static long get_stats(struct lguest *lg, struct lguest_stats __user *user)
 	return copy_to_user(user, &lg->stats, sizeof(lg->stats)) ? -EFAULT : 0;
 }
 
+/* <<get the address of the guest's top table>> */
+static long get_top(struct lguest *lg, u32 __user *user)
+{
+	u32 top = lg->linear ? LGUEST_NO_TOP : lg->active->key;
+
+	return put_user(top, user);
+}
+
 /* <<know whether a guest may be called>> */
 static long may_call(struct lguest *lg)
 {
@@ -2416,6 +2425,8 @@ static long call_guest(struct lguest *lg, unsigned int cmd, void __user *arg)
 		return may_call(lg) ?: reflect_exit(lg);
 	case LGUEST_GET_STATS:
 		return may_call(lg) ?: get_stats(lg, arg);
+	case LGUEST_GET_TOP:
+		return may_call(lg) ?: get_top(lg, arg);
 	}
 	return -ENOTTY;
 }

@@ -128,5 +128,7 @@ struct lguest_stats {
 #define LGUEST_IRQ	_IO(0xbe, 4)	/* the argument is the line */
 #define LGUEST_REFLECT	_IO(0xbe, 5)	/* no argument */
 #define LGUEST_GET_STATS	_IOR(0xbe, 6, struct lguest_stats)
+#define LGUEST_GET_TOP	_IOR(0xbe, 7, uint32_t)
+#define LGUEST_NO_TOP	0xffffffffu	/* it has no tables yet */
 
 #endif /* LGUEST_H */

@@ -40,6 +40,7 @@ static void test_not_created(void)
 	struct lguest_regs regs = { .cs = GUEST_CS, .ss = GUEST_DS };
 	struct lguest_stats stats;
 	struct lguest_exit end;
+	uint32_t top;
 
 	fails(EINVAL, ioctl(fd, LGUEST_GET_REGS, &regs), "GET_REGS at once");
 	fails(EINVAL, ioctl(fd, LGUEST_SET_REGS, &regs), "SET_REGS at once");
@@ -47,6 +48,7 @@ static void test_not_created(void)
 	fails(EINVAL, ioctl(fd, LGUEST_IRQ, 1), "IRQ at once");
 	fails(EINVAL, ioctl(fd, LGUEST_REFLECT, 0), "REFLECT at once");
 	fails(EINVAL, ioctl(fd, LGUEST_GET_STATS, &stats), "GET_STATS at once");
+	fails(EINVAL, ioctl(fd, LGUEST_GET_TOP, &top), "GET_TOP at once");
 	close(fd);
 }
 
@@ -63,7 +65,8 @@ static void test_unknown(int fd, const char *when)
 		{ _IOW(0xbe, 4, int), "IRQ with a pointer" },
 		{ _IOR(0xbe, 5, int), "REFLECT with a pointer" },
 		{ _IO(0xbe, 6), "GET_STATS without a pointer" },
-		{ _IO(0xbe, 7), "number 7" },
+		{ _IO(0xbe, 7), "GET_TOP without a pointer" },
+		{ _IO(0xbe, 8), "number 8" },
 		{ _IO(0xbe, 255), "number 255" },
 		{ _IOW(0xbd, 0, struct lguest_create), "another type" },
 		{ 0, "0" },
@@ -263,6 +266,7 @@ static int other_process(void *argument)
 	struct lguest_regs regs = { .cs = GUEST_CS, .ss = GUEST_DS };
 	struct lguest_stats stats;
 	struct lguest_exit end;
+	uint32_t top;
 	int refused = 0;
 
 	if (ioctl(vm->fd, LGUEST_GET_REGS, &regs) == -1 && errno == EIO)
@@ -273,6 +277,8 @@ static int other_process(void *argument)
 		refused |= 4;
 	if (ioctl(vm->fd, LGUEST_GET_STATS, &stats) == -1 && errno == EIO)
 		refused |= 8;
+	if (ioctl(vm->fd, LGUEST_GET_TOP, &top) == -1 && errno == EIO)
+		refused |= 16;
 	return refused;
 }
 
@@ -282,8 +288,9 @@ static void test_other_process(void)
 	struct lguest_exit end;
 	int status = in_child(other_process, &vm);
 
-	ok(WIFEXITED(status) && WEXITSTATUS(status) == 15,
-	   "in another process, GET_REGS, SET_REGS, RUN, GET_STATS: EIO (%#x)", status);
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 31,
+	   "in another process, GET_REGS, SET_REGS, RUN, GET_STATS, GET_TOP: EIO (%#x)",
+	   status);
 	ok(run(&vm, &end) == 0 && powered_off(&end, "done"),
 	   "in its own, the guest runs");
 	free_vm(&vm);

@@ -388,6 +388,38 @@ static void test_read_only(uint32_t flags)
 	free_paged(&g);
 }
 
+static uint32_t top_of(const struct paged *g)
+{
+	uint32_t top = 1;
+
+	if (ioctl(g->p.vm.fd, LGUEST_GET_TOP, &top))
+		bail_out("LGUEST_GET_TOP");
+	return top;
+}
+
+/* What the launcher hears of them: the last NEW_PGTABLE. */
+static void test_top(uint32_t flags)
+{
+	struct paged g = linear_in(get_memory(PAGED_MEMORY), PAGED_MEMORY, 0,
+				   flags);
+	uint32_t first, second;
+
+	ok(top_of(&g) == LGUEST_NO_TOP, "%s: GET_TOP, no table yet",
+	   formats[g.pae]);
+	first = new_space(&g);
+	second = new_space(&g);
+	must_call(&g.p, LHCALL_NEW_PGTABLE, first, 0, 0);
+	ok(first != second && top_of(&g) == first, "%s: GET_TOP, the first",
+	   formats[g.pae]);
+	must_call(&g.p, LHCALL_NEW_PGTABLE, second, 0, 0);
+	ok(top_of(&g) == second, "%s: GET_TOP, the second", formats[g.pae]);
+	must_call(&g.p, LHCALL_NEW_PGTABLE, first, 0, 0);
+	ok(top_of(&g) == first, "%s: GET_TOP, the first again",
+	   formats[g.pae]);
+	fails(EFAULT, ioctl(g.p.vm.fd, LGUEST_GET_TOP, NULL), "GET_TOP, NULL");
+	free_paged(&g);
+}
+
 int main(void)
 {
 	uint8_t *memory = get_memory(MEMORY);
@@ -402,6 +434,7 @@ int main(void)
 		test_halves(memory);
 		test_marks(pae ? LGUEST_PAE : 0);
 		test_read_only(pae ? LGUEST_PAE : 0);
+		test_top(pae ? LGUEST_PAE : 0);
 	}
 	ok(good_guest_runs() && pinned_pages() == pins,
 	   "a good guest runs after all this, and nothing is pinned");
