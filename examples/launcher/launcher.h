@@ -34,6 +34,7 @@ struct guest {
 	size_t device_size;	/* bytes of device pages behind it */
 	uint32_t entry;		/* the guest's first instruction */
 	bool pae;		/* its page tables have entries of 8 bytes */
+	int fd;			/* the open /dev/lguest */
 };
 
 /* main.c */
@@ -47,19 +48,37 @@ void print_output(const char *text, size_t length);
 void get_memory(struct guest *guest);
 void *guest_range(struct guest *guest, uint64_t gpa, uint64_t length);
 
+/* virtual.c */
+#define WALK_WRITE	1	/* somebody writes there */
+#define WALK_USER	2	/* in ring 3 */
+#define WALK_MARK	4	/* and it is to be seen in the tables */
+bool translate(struct guest *guest, uint32_t va, unsigned int access,
+	       uint32_t *gpa);
+bool read_virtual(struct guest *guest, uint32_t va, void *buffer,
+		  size_t length);
+bool write_virtual(struct guest *guest, uint32_t va, const void *buffer,
+		   size_t length);
+
 /* load.c */
 void load_kernel(struct guest *guest, const char *path);
 
 /* boot.c */
 void write_boot_params(struct guest *guest, char *const *args);
 
-/* io.c */
+/* emulate.c */
 struct lguest_regs;
-bool emulate(struct lguest_regs *regs, const uint8_t *insn, uint32_t bytes);
+struct lguest_exit;
+bool emulate(struct guest *guest, struct lguest_regs *regs,
+	     const struct lguest_exit *exit);
+
+/* io.c */
+uint32_t port_in(struct guest *guest, uint16_t port, unsigned int size);
+void port_out(struct guest *guest, uint16_t port, unsigned int size,
+	      uint32_t value);
 
 /* run.c */
-struct lguest_exit;
-void run(const struct guest *guest, struct lguest_exit *exit);
-void raise_line(unsigned int line);
+uint32_t top_table(struct guest *guest);
+void raise_line(struct guest *guest, unsigned int line);
+void run(struct guest *guest, struct lguest_exit *exit);
 
 #endif
