@@ -53,7 +53,7 @@ run shell check check-bochs check-kernels check-debug: export KERNEL := $(KERNEL
 run shell check check-bochs check-kernels check-debug: export APPEND := $(APPEND)
 run shell: export PARAMS := $(PARAMS)
 run shell check check-bochs check-kernels check-debug: export ACCEL := $(ACCEL)
-check check-bochs check-kernels check-debug check-mutants: export T := $(T)
+check check-bochs check-kernels check-debug check-mutants fuzz: export T := $(T)
 
 # ---------------------------------------------------------------------------
 
@@ -89,7 +89,7 @@ html: deps-book tangle ## weave the book: build/html/index.html
 ##@ To guard it
 
 .PHONY: check
-check: deps-book deps-run deps-check module launcher guests tests ## everything that guards the tree; T=pattern runs some of it
+check: deps-book deps-run deps-check module launcher guests units tests ## everything that guards the tree; T=pattern runs some of it
 	@tests/check
 
 .PHONY: check-kernels
@@ -107,6 +107,10 @@ check-bochs: deps-run deps-bochs module launcher guests tests ## the tests under
 .PHONY: check-mutants
 check-mutants: deps-run deps-check deps-debug module launcher guests tests ## do the tests notice when a chunk is taken away?
 	@tests/check-mutants
+
+.PHONY: fuzz
+fuzz: deps-run deps-check units ## random input for the launcher's parsers, FUZZ_SECONDS=600 for each
+	@tests/check fuzz
 
 .PHONY: lint
 lint: deps-book deps-check tangle ## style: the book's rules, checkpatch, sparse, scripts
@@ -190,12 +194,16 @@ GUEST_DEPS := $(GUEST_LIB) $(wildcard examples/guests/lib/*.h) \
 LAUNCHER := $(wildcard examples/launcher/*.c)
 GUESTS	 := $(patsubst examples/guests/%.c,build/guests/%,$(wildcard examples/guests/*.c))
 GTESTS	 := $(patsubst tests/guest/%.c,build/tests/guest/%,$(wildcard tests/guest/*.c))
+UTESTS	 := $(patsubst tests/unit/%.c,build/tests/unit/%,$(wildcard tests/unit/*.c))
+FUZZERS	 := $(patsubst tests/fuzz/%.c,build/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 HTESTS	 := $(patsubst tests/host/%.c,build/tests/host/%,$(wildcard tests/host/*.c))
 
 .PHONY: launcher
 launcher: deps-build tangle build/lguest ## build/lguest, which starts guests
 .PHONY: guests
 guests: deps-build tangle $(GUESTS) ## build/guests/*, from examples/guests
+.PHONY: units
+units: deps-check tangle $(UTESTS) $(UTESTS:%=%-thread) $(FUZZERS) ## build/tests/unit/*, build/tests/fuzz/*: parts of the launcher, tested
 .PHONY: tests
 tests: deps-build tangle $(GTESTS) $(HTESTS) ## build/tests/*, guests and programs that test
 
@@ -220,6 +228,28 @@ build/tests/host/%: tests/host/%.c $(wildcard tests/host/*.h) tests/guest/oracle
 	@echo "  CC      $@"; mkdir -p $(@D)
 	@gcc $(CFLAGS) $(WARN) -static -pthread -Iexamples -o $@ $<
 
+# Parts of the launcher in programs that test them.  The source names them:
+# "Uses: ring.c".  Sanitizers watch; -thread has the one that watches threads.
+# $(call unit,COMPILER,SANITIZERS)
+define unit
+	@echo "  CC      $@"; mkdir -p $(@D)
+	@$1 -O1 -g -std=gnu11 $(WARN) -fsanitize=$2 -fno-sanitize-recover=all \
+		-fno-omit-frame-pointer -pthread -Iexamples -Iexamples/launcher \
+		-Itests/unit -o $@ $< $$(sed -n 's/^ \* Uses: //p' $< | \
+		tr ' ' '\n' | sed 's,^,examples/launcher/,')
+endef
+
+UNIT_DEPS := $(LAUNCHER) $(wildcard examples/launcher/*.h tests/unit/*.h) \
+	examples/lguest.h Makefile
+
+build/tests/unit/%-thread: tests/unit/%.c $(UNIT_DEPS)
+	$(call unit,gcc,thread)
+build/tests/unit/%: tests/unit/%.c $(UNIT_DEPS)
+	$(call unit,gcc,address$(comma)undefined)
+build/tests/fuzz/%: tests/fuzz/%.c $(UNIT_DEPS)
+	$(call unit,clang,fuzzer$(comma)address$(comma)undefined)
+comma	:= ,
+
 ##@ On this very machine, for the brave
 
 .PHONY: load
@@ -241,7 +271,8 @@ DEPS_build	:= gcc libc6-dev binutils make noweb python3 libelf1 libssl3 \
 		   linux-headers-amd64
 DEPS_run	:= $(DEPS_build) qemu-system-x86 busybox-static xz-utils
 DEPS_book	:= $(DEPS_build) pandoc python3-pygments graphviz universal-ctags
-DEPS_check	:= $(DEPS_build) tidy sparse perl shellcheck git
+DEPS_check	:= $(DEPS_build) tidy sparse perl shellcheck git clang \
+		   libclang-rt-14-dev
 DEPS_kernels	:= $(DEPS_build) linux-headers-cloud-amd64
 DEPS_debug	:= $(DEPS_build) flex bison bc libelf-dev xz-utils
 DEPS_bochs	:= $(DEPS_build) bochs bochs-term bochsbios vgabios isolinux \
@@ -301,7 +332,8 @@ help: ## this list
 #: Variables, for the checks
 #:   T=pattern      only the cases whose name matches
 #:   SEED= COUNT=   repeat or prolong what is random: host/random, fuzz, hypercall
-#:   VM_TIMEOUT=2000 CASE_TIMEOUT=300   seconds, for a machine and for a case in it
+#:   FUZZ_SECONDS=600  for each target of make fuzz
+#:   VM_TIMEOUT=900 CASE_TIMEOUT=300   seconds, for a machine and for a case in it
 #:
 #: make says 2 for every failure; the status of the guest itself (0 powered off,
 #: 1 error, 2 usage, 3 killed by the host, 4 bad kernel file) is in its message,

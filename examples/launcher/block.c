@@ -67,6 +67,16 @@ static uint8_t transfer(const struct disk *disk, struct iovec *iov,
 	}
 }
 
+/* Header and status are off already, and may have left empty pieces. */
+static unsigned int segments(const struct iovec *iov, unsigned int count)
+{
+	unsigned int found = 0;
+
+	for (; count; count--, iov++)
+		found += iov->iov_len != 0;
+	return found;
+}
+
 static uint8_t flush(const struct disk *disk)
 {
 	return fdatasync(disk->fd) ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
@@ -79,13 +89,13 @@ static uint8_t read_or_write(struct device *device, struct request *request,
 	const struct disk *disk = device->state;
 	size_t bytes = write ? request->out_bytes : request->in_bytes;
 	unsigned int count = write ? request->nr_out : request->nr_in;
+	struct iovec *iov = write ? request->out : request->in;
 	uint8_t status;
 
 	if (bytes % SECTOR || !on_disk(disk, sector, bytes / SECTOR) ||
-	    count > SEGMENTS_MAX + 1 || (write && disk->read_only))
+	    segments(iov, count) > SEGMENTS_MAX || (write && disk->read_only))
 		return VIRTIO_BLK_S_IOERR;
-	status = transfer(disk, write ? request->out : request->in, count,
-			  sector * SECTOR, write);
+	status = transfer(disk, iov, count, sector * SECTOR, write);
 	/* A driver that does not know about flushes gets one each time. */
 	if (write && status == VIRTIO_BLK_S_OK &&
 	    !(device->accepted & 1 << VIRTIO_BLK_F_FLUSH))

@@ -118,7 +118,7 @@ struct device *add_device(struct guest *guest, const struct device *model)
 static void interrupt(struct device *device, uint8_t reason)
 {
 	device->isr |= reason;
-	raise_line(device->line);
+	raise_line(device->guest, device->line);
 }
 
 /*

@@ -132,7 +132,10 @@ bool mmio_read(struct guest *guest, uint32_t gpa, unsigned int size,
 bool mmio_write(struct guest *guest, uint32_t gpa, unsigned int size,
 		uint32_t value);
 
-/* The devices */
+/*
+ * The devices. First pci_start(), then these in the order that the guest shall
+ * find them in; then loop_start(). The console comes first: see abi.md.
+ */
 void add_console(struct guest *guest);
 void add_block(struct guest *guest, const char *argument);
 void add_rng(struct guest *guest);

@@ -18,8 +18,9 @@ static int guest_fd = -1;
  * A device wants the guest's attention. Any thread may say so, even when there
  * is no guest yet, or no more: then nobody listens.
  */
-void raise_line(unsigned int line)
+void raise_line(struct guest *guest, unsigned int line)
 {
+	(void)guest;
 	ioctl(guest_fd, LGUEST_IRQ, line);
 }
 

@@ -75,7 +75,7 @@ static enum status death;
 static char words[512];
 
 #define DIES(statement) ({				\
-	bool died_ = true;				\
+	volatile bool died_ = true;			\
 	words[0] = '\0';				\
 	expects_death = true;				\
 	if (!setjmp(before_death)) {			\
@@ -86,10 +86,15 @@ static char words[512];
 	died_; })
 
 bool verbose;
+static char said[512];			/* what say() said last */
 
 void say(const char *format, ...)
 {
-	(void)format;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(said, sizeof(said), format, args);
+	va_end(args);
 }
 
 _Noreturn void die(enum status status, const char *format, ...)
