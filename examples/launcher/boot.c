@@ -12,10 +12,14 @@
 
 #define E820_ENTRIES		0x1e8	/* u8: entries in the memory map */
 #define LOADER_VERSION		0x206	/* u16: boot protocol, 2.07 */
+#define TYPE_OF_LOADER		0x210	/* u8 */
+#define UNKNOWN_LOADER		0xff	/*   0 is one that knows no initrd */
 #define LOAD_FLAGS		0x211	/* u8 */
 #define KEEP_SEGMENTS		0x40	/*   segment registers are good */
+#define RAMDISK_IMAGE		0x218	/* u32 */
+#define RAMDISK_SIZE		0x21c	/* u32 */
 #define CMD_LINE_PTR		0x228	/* u32 */
-#define KERNEL_ALIGNMENT	0x230	/* u32 */
+#define ALIGNMENT		0x230	/* u32 */
 #define HARDWARE_SUBARCH	0x23c	/* u32: 0 a PC, 1 lguest */
 #define E820_TABLE		0x2d0	/* the memory map */
 
@@ -67,8 +71,13 @@ void write_boot_params(struct guest *guest, char *const *args)
 	put16(guest, LOADER_VERSION, 0x0207);
 	guest->memory[LOAD_FLAGS] = KEEP_SEGMENTS;
 	put32(guest, CMD_LINE_PTR, COMMAND_LINE);
-	put32(guest, KERNEL_ALIGNMENT, 0x01000000);
+	put32(guest, ALIGNMENT, KERNEL_ALIGNMENT);
 	put32(guest, HARDWARE_SUBARCH, 1);
+	if (guest->initrd_size) {
+		guest->memory[TYPE_OF_LOADER] = UNKNOWN_LOADER;
+		put32(guest, RAMDISK_IMAGE, guest->initrd);
+		put32(guest, RAMDISK_SIZE, guest->initrd_size);
+	}
 	say("boot parameters at 0x%08x", BOOT_PARAMS);
 	write_command_line(guest, args);
 }

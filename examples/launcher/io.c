@@ -1,73 +1,71 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The hardware that a guest's kernel reaches for.
+ * What is at the guest's ports.
  *
- * IN, OUT and CLI are refused by the processor, because the guest's kernel is
- * not in ring 0. The host leaves them to us: what a machine has at its ports
- * is a matter of taste. Ours has nothing there but a debug console.
+ * A machine for virtio devices needs little of a PC: the ports through which
+ * PCI devices are found, a timer to measure time with (pit.c), and something
+ * that is not a keyboard. With machine_lock held.
  */
+#include "device.h"
 #include "launcher.h"
-#include "lguest.h"
+#include "pit.h"
 
-/* As in Bochs and QEMU: what is written is printed; reading tells it exists. */
+#define PIT_FIRST	0x40
+#define PIT_LAST	0x43
+#define SPEAKER		0x61
+#define KEYBOARD_STATUS	0x64
 #define DEBUG_CONSOLE	0xe9
+#define PCI_FIRST	0xcf8
+#define PCI_LAST	0xcff
 
 /* An address that nothing answers reads as all ones. */
-static uint32_t in(uint16_t port)
+#define NOTHING		0xffffffff
+
+static bool is_pit(uint16_t port)
 {
-	return port == DEBUG_CONSOLE ? 0xffffff00 | DEBUG_CONSOLE : 0xffffffff;
+	return (port >= PIT_FIRST && port <= PIT_LAST) || port == SPEAKER;
 }
 
-static void out(uint16_t port, uint32_t value)
+static bool is_pci(uint16_t port)
+{
+	return port >= PCI_FIRST && port <= PCI_LAST;
+}
+
+static uint8_t byte_in(uint16_t port)
+{
+	if (is_pit(port))
+		return pit_read(port);
+	switch (port) {
+	case KEYBOARD_STATUS:
+		/* Always something to be read, all ones: no such chip. */
+		return 1;
+	case DEBUG_CONSOLE:
+		/* As in Bochs and QEMU, this tells that it exists. */
+		return DEBUG_CONSOLE;
+	default:
+		return 0xff;
+	}
+}
+
+/* Those that are not PCI's are 8 bits wide: the rest is what nobody answers. */
+uint32_t port_in(struct guest *guest, uint16_t port, unsigned int size)
+{
+	(void)guest;
+	if (is_pci(port))
+		return pci_port_read(port, size);
+	return (NOTHING & ~0xff) | byte_in(port);
+}
+
+void port_out(struct guest *guest, uint16_t port, unsigned int size,
+	      uint32_t value)
 {
 	char c = value;
 
-	if (port == DEBUG_CONSOLE)
+	(void)guest;
+	if (is_pci(port))
+		pci_port_write(port, size, value);
+	else if (is_pit(port))
+		pit_write(port, value);
+	else if (port == DEBUG_CONSOLE)
 		print_output(&c, 1);
-}
-
-/*
- * Execute one instruction, of which that many bytes are known, as hardware
- * would. False: it is not for us, and nothing has changed.
- */
-bool emulate(struct lguest_regs *regs, const uint8_t *insn, uint32_t bytes)
-{
-	enum { CLI = 0xfa, OPERAND_SIZE = 0x66, IO_IMM = 0xe4, IO_DX = 0xec,
-	       IS_WIDE = 1, IS_OUT = 2 };
-	const uint8_t *p = insn;
-	uint32_t mask = 0xffffffff;
-	uint16_t port = regs->edx;
-	uint8_t opcode;
-
-	/* A guest's programs are for the guest's kernel to judge. */
-	if ((regs->cs & 3) != 1)
-		return false;
-
-	/* The flag that counts is in lguest_data, the processor's stays. */
-	if (bytes >= 1 && *p == CLI) {
-		regs->eip++;
-		return true;
-	}
-
-	if (*p == OPERAND_SIZE) {
-		mask = 0xffff;
-		p++;
-	}
-	opcode = *p++;
-	if (!(opcode & IS_WIDE))
-		mask = 0xff;
-	opcode &= ~IS_WIDE;
-	if ((opcode & ~IS_OUT) == IO_IMM)
-		port = *p++;
-	else if ((opcode & ~IS_OUT) != IO_DX)
-		return false;
-	if (p - insn > bytes)
-		return false;
-
-	if (opcode & IS_OUT)
-		out(port, regs->eax & mask);
-	else
-		regs->eax = (regs->eax & ~mask) | (in(port) & mask);
-	regs->eip += p - insn;
-	return true;
 }

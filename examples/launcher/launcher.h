@@ -28,11 +28,17 @@ enum status {
 #define BOOT_END	0x2000
 #define COMMAND_LINE_MAX (BOOT_END - COMMAND_LINE - 1)
 
+/* A kernel that can be anywhere shall be at a multiple of this. */
+#define KERNEL_ALIGNMENT 0x01000000
+
 struct guest {
 	uint8_t *memory;	/* where guest-physical address 0 is */
 	size_t size;		/* bytes of memory */
 	size_t device_size;	/* bytes of device pages behind it */
 	uint32_t entry;		/* the guest's first instruction */
+	uint64_t kernel_end;	/* behind all that the kernel may write to */
+	uint64_t initrd_end;	/* how far up an initrd may be */
+	uint32_t initrd, initrd_size;
 	bool pae;		/* its page tables have entries of 8 bytes */
 	int fd;			/* the open /dev/lguest */
 };
@@ -46,6 +52,7 @@ void print_output(const char *text, size_t length);
 
 /* memory.c */
 void get_memory(struct guest *guest);
+void clear_memory(struct guest *guest);
 void *guest_range(struct guest *guest, uint64_t gpa, uint64_t length);
 
 /* virtual.c */
@@ -60,7 +67,10 @@ bool write_virtual(struct guest *guest, uint32_t va, const void *buffer,
 		   size_t length);
 
 /* load.c */
-void load_kernel(struct guest *guest, const char *path);
+void load_kernel(struct guest *guest, int fd, const char *path);
+
+/* initrd.c */
+void load_initrd(struct guest *guest, int fd, const char *path);
 
 /* boot.c */
 void write_boot_params(struct guest *guest, char *const *args);
@@ -77,6 +87,10 @@ void port_out(struct guest *guest, uint16_t port, unsigned int size,
 	      uint32_t value);
 
 /* run.c */
+#define DEVICE		"/dev/lguest"
+void open_guest(struct guest *guest);
+void create_guest(struct guest *guest);
+void close_guest(struct guest *guest);
 uint32_t top_table(struct guest *guest);
 void raise_line(struct guest *guest, unsigned int line);
 void run(struct guest *guest, struct lguest_exit *exit);

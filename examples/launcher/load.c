@@ -2,85 +2,31 @@
 /*
  * Put a kernel into the guest's memory.
  *
- * A kernel is an ELF file: a header, a table of program headers, and segments.
- * Each program header of type PT_LOAD says "take these bytes of the file to
- * that physical address". Whoever made the file may have made it badly, or
- * with bad intent, so no number in it is used before it is checked. Sums are
- * made in 64 bits, where 32-bit fields cannot overflow.
+ * A kernel is an ELF file, or a bzImage: see bzimage.c. An ELF file has a
+ * header, a table of program headers, and segments. Each program header of type
+ * PT_LOAD says "take these bytes of the file to that physical address". Whoever
+ * made the file may have made it badly, or with bad intent, so no number in it
+ * is used before it is checked. Sums are made in 64 bits, where 32-bit fields
+ * cannot overflow.
  */
 #include <elf.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "file.h"
 #include "launcher.h"
 
 /* Linux has 4. Without a limit, 65535 large ones would take minutes. */
 #define SEGMENTS_MAX	64
 
-struct kernel {
-	const char *path;
-	int fd;
-	uint64_t size;		/* of the file */
-};
-
-/* The file system, not the file, is at fault. */
-static _Noreturn void cannot_read(const struct kernel *kernel)
-{
-	die(STATUS_KERNEL, "cannot read %s: %s", kernel->path, strerror(errno));
-}
-
-static void open_kernel(struct kernel *kernel, const char *path)
-{
-	struct stat st;
-
-	kernel->path = path;
-	/* O_NONBLOCK: do not wait for ever for a pipe's writer. */
-	kernel->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (kernel->fd < 0 || fstat(kernel->fd, &st))
-		cannot_read(kernel);
-	if (S_ISDIR(st.st_mode))
-		die(STATUS_KERNEL, "%s is a directory, not a kernel", path);
-	if (!S_ISREG(st.st_mode))
-		die(STATUS_KERNEL, "%s is not a regular file", path);
-	if (st.st_size == 0)
-		die(STATUS_KERNEL, "%s is empty", path);
-	kernel->size = st.st_size;
-}
-
-/* Read exactly that much. The caller has checked that the file has it. */
-static void read_at(const struct kernel *kernel, void *buffer, size_t length,
-		    uint64_t offset)
-{
-	uint8_t *to = buffer;
-
-	while (length) {
-		ssize_t got = pread(kernel->fd, to, length, offset);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			cannot_read(kernel);
-		if (got == 0)
-			die(STATUS_KERNEL, "%s shrank while we read it",
-			    kernel->path);
-		to += got;
-		offset += got;
-		length -= got;
-	}
-}
-
-static void check_ident(const struct kernel *kernel, const Elf32_Ehdr *elf)
+static void check_ident(const struct file *kernel, const Elf32_Ehdr *elf)
 {
 	const char *path = kernel->path;
 
 	if (memcmp(elf->e_ident, "#!", 2) == 0)
 		die(STATUS_KERNEL, "%s is a script, not a kernel", path);
 	if (memcmp(elf->e_ident, ELFMAG, SELFMAG))
-		die(STATUS_KERNEL, "%s is not an ELF file", path);
+		die(STATUS_KERNEL, "%s is not an ELF file, and no bzImage", path);
 	if (kernel->size < sizeof(*elf))
 		die(STATUS_KERNEL, "%s is truncated: it ends in its ELF header",
 		    path);
@@ -97,7 +43,7 @@ static void check_ident(const struct kernel *kernel, const Elf32_Ehdr *elf)
 		    path);
 }
 
-static void check_type(const struct kernel *kernel, const Elf32_Ehdr *elf)
+static void check_type(const struct file *kernel, const Elf32_Ehdr *elf)
 {
 	const char *path = kernel->path;
 
@@ -119,7 +65,7 @@ static void check_type(const struct kernel *kernel, const Elf32_Ehdr *elf)
 	}
 }
 
-static void check_program_headers(const struct kernel *kernel,
+static void check_program_headers(const struct file *kernel,
 				  const Elf32_Ehdr *elf)
 {
 	uint64_t end = elf->e_phoff +
@@ -139,7 +85,7 @@ static void check_program_headers(const struct kernel *kernel,
 		    ", the file at %" PRIu64, kernel->path, end, kernel->size);
 }
 
-static void check_segment(const struct kernel *kernel,
+static void check_segment(const struct file *kernel,
 			  const struct guest *guest,
 			  unsigned int n, const Elf32_Phdr *segment)
 {
@@ -173,38 +119,40 @@ static void check_segment(const struct kernel *kernel,
 }
 
 /* What only memory has, not the file (.bss), is 0 already: it is new memory. */
-static void load_segment(const struct kernel *kernel, struct guest *guest,
+static void load_segment(const struct file *kernel, struct guest *guest,
 			 unsigned int n, const Elf32_Phdr *segment)
 {
+	uint64_t end = (uint64_t)segment->p_paddr + segment->p_memsz;
+
 	read_at(kernel, guest->memory + segment->p_paddr, segment->p_filesz,
 		segment->p_offset);
 	say("segment %u: %u bytes of the file from byte %u, %u in memory, at 0x%08x",
 	    n, segment->p_filesz, segment->p_offset, segment->p_memsz,
 	    segment->p_paddr);
+	if (end > guest->kernel_end)
+		guest->kernel_end = end;
 }
 
-void load_kernel(struct guest *guest, const char *path)
+static void load_elf(struct guest *guest, const struct file *kernel)
 {
 	bool loaded = false, entry_loaded = false;
-	struct kernel kernel;
 	Elf32_Ehdr elf = { 0 };
 
-	open_kernel(&kernel, path);
-	read_at(&kernel, &elf,
-		kernel.size < sizeof(elf) ? kernel.size : sizeof(elf), 0);
-	check_ident(&kernel, &elf);
-	check_type(&kernel, &elf);
-	check_program_headers(&kernel, &elf);
+	read_at(kernel, &elf,
+		kernel->size < sizeof(elf) ? kernel->size : sizeof(elf), 0);
+	check_ident(kernel, &elf);
+	check_type(kernel, &elf);
+	check_program_headers(kernel, &elf);
 
 	for (unsigned int n = 0; n < elf.e_phnum; n++) {
 		Elf32_Phdr segment;
 
-		read_at(&kernel, &segment, sizeof(segment),
+		read_at(kernel, &segment, sizeof(segment),
 			elf.e_phoff + (uint64_t)n * sizeof(segment));
 		if (segment.p_type != PT_LOAD || segment.p_memsz == 0)
 			continue;
-		check_segment(&kernel, guest, n, &segment);
-		load_segment(&kernel, guest, n, &segment);
+		check_segment(kernel, guest, n, &segment);
+		load_segment(kernel, guest, n, &segment);
 		loaded = true;
 		/* Unsigned: an entry below the segment is far above it. */
 		if (elf.e_entry - segment.p_paddr < segment.p_memsz)
@@ -212,12 +160,25 @@ void load_kernel(struct guest *guest, const char *path)
 	}
 
 	if (!loaded)
-		die(STATUS_KERNEL, "%s has no segment to load", path);
+		die(STATUS_KERNEL, "%s has no segment to load", kernel->path);
 	if (!entry_loaded)
 		die(STATUS_KERNEL,
 		    "%s starts at 0x%08x, where nothing is loaded",
-		    path, elf.e_entry);
-	close(kernel.fd);
+		    kernel->path, elf.e_entry);
 	guest->entry = elf.e_entry;
+}
+
+/* The file stays open. */
+void load_kernel(struct guest *guest, int fd, const char *path)
+{
+	struct file kernel;
+
+	look_at_file(&kernel, "a kernel", fd, path);
+	guest->kernel_end = BOOT_END;
+	guest->initrd_end = guest->size;
+	if (is_bzimage(&kernel))
+		load_bzimage(guest, &kernel);
+	else
+		load_elf(guest, &kernel);
 	say("entry point at 0x%08x", guest->entry);
 }

@@ -3,18 +3,24 @@
  * lguest: start one guest and say how it ended.
  *
  * Everything a guest is made of is in this process: its memory is ours, its
- * virtual CPU is our thread. The host module only lends it the real CPU.
+ * virtual CPU is our first thread, and its devices are a second one. The host
+ * module only lends it the real CPU.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "device.h"
+#include "keeper.h"
 #include "launcher.h"
 #include "lguest.h"
+#include "loop.h"
+#include "options.h"
+#include "privileges.h"
+#include "terminal.h"
 
 bool verbose;
 
@@ -57,93 +63,63 @@ void print_output(const char *text, size_t length)
 		    strerror(errno));
 }
 
-static const char usage[] =
-	"usage: lguest [-m MB] [--pae] [-v] KERNEL [ARGS...]\n";
-
-static const char help[] =
-	"Run KERNEL, a 32-bit ELF kernel, as a guest of this machine.\n"
-	"ARGS become its command line.\n"
-	"\n"
-	"  -m, --memory=MB  give it that many megabytes (default 16)\n"
-	"      --pae        its page tables are PAE's: three levels of 8-byte entries\n"
-	"  -v, --verbose    say what is put where in its memory, and what it has\n"
-	"                   cost in the end\n"
-	"      --help       print this text\n"
-	"      --version    print the version\n"
-	"\n"
-	"What it says goes to standard output, how it ended to standard\n"
-	"error. Exit status: 0 the guest powered itself off, 1 the launcher\n"
-	"or the host failed, 2 wrong usage, 3 the host killed the guest,\n"
-	"4 KERNEL cannot be used.\n";
-
-static _Noreturn void wrong_usage(void)
+static int open_file(enum kept which, const char *path)
 {
-	fprintf(stderr, "%sTry 'lguest --help' for more.\n", usage);
-	exit(STATUS_USAGE);
+	int fd = keeper_open(which);
+
+	if (fd < 0)
+		die(STATUS_KERNEL, "cannot read %s: %s", path, strerror(errno));
+	return fd;
 }
 
-static unsigned long parse_megabytes(const char *text)
+/* What a guest finds in its memory when it starts. */
+static void fill_memory(struct guest *guest, const struct options *options)
 {
-	unsigned long megabytes;
-	char *end;
+	int fd = open_file(KEPT_KERNEL, options->kernel);
 
-	/* strtoul() takes "-1" for a very large number, and skips spaces. */
-	errno = 0;
-	megabytes = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\0')
-		die(STATUS_USAGE,
-		    "-m %s: not a number of megabytes, try -m %d",
-		    text, MEMORY_DEFAULT);
-	if (errno || megabytes > MEMORY_MAX)
-		die(STATUS_USAGE, "-m %s: too much, a guest has at most %d MB",
-		    text, MEMORY_MAX);
-	if (megabytes == 0)
-		die(STATUS_USAGE, "-m 0: too little, a guest has at least 1 MB");
-	return megabytes;
+	load_kernel(guest, fd, options->kernel);
+	close(fd);
+	if (options->initrd) {
+		fd = open_file(KEPT_INITRD, options->initrd);
+		load_initrd(guest, fd, options->initrd);
+		close(fd);
+	}
+	write_boot_params(guest, options->arguments);
 }
 
-/* What the options say of the guest; leaves optind at the kernel. */
-static struct guest parse_options(int argc, char **argv)
+static void add_devices(struct guest *guest, const struct options *options)
 {
-	enum { HELP = 256, VERSION, PAE };
-	static const struct option options[] = {
-		{ "memory",	required_argument,	NULL, 'm' },
-		{ "pae",	no_argument,		NULL, PAE },
-		{ "verbose",	no_argument,		NULL, 'v' },
-		{ "help",	no_argument,		NULL, HELP },
-		{ "version",	no_argument,		NULL, VERSION },
-		{ NULL, 0, NULL, 0 }
-	};
-	struct guest guest = { .size = MEMORY_DEFAULT * MEGABYTE };
-	int c;
+	pci_start(guest);
+	add_console(guest);
+	for (unsigned int n = 0; n < options->nr_devices; n++) {
+		const struct device_option *device = &options->devices[n];
 
-	/* "+": options after KERNEL are the guest's. */
-	while ((c = getopt_long(argc, argv, "+m:v", options, NULL)) != -1) {
-		switch (c) {
-		case 'm':
-			guest.size = parse_megabytes(optarg) * MEGABYTE;
-			break;
-		case PAE:
-			guest.pae = true;
-			break;
-		case 'v':
-			verbose = true;
-			break;
-		case HELP:
-			printf("%s%s", usage, help);
-			exit(STATUS_OFF);
-		case VERSION:
-			printf("lguest launcher %s\n", LAUNCHER_VERSION);
-			exit(STATUS_OFF);
-		default:
-			wrong_usage();
-		}
+		device->add(guest, device->argument);
 	}
-	if (optind == argc) {
-		fputs("lguest: no KERNEL given\n", stderr);
-		wrong_usage();
-	}
-	return guest;
+}
+
+/* All that has to be opened is open: now it needs no one's rights any more. */
+static void confine(const struct options *options, const struct user *user)
+{
+	if (options->drop_to)
+		become_user(user);
+	restrict_calls(options->needs);
+}
+
+/*
+ * A machine that is switched on again: nothing in its memory, its devices as
+ * they were at first, and a new virtual CPU.
+ */
+static void start_again(struct guest *guest, const struct options *options)
+{
+	pthread_mutex_lock(&machine_lock);
+	close_guest(guest);
+	pci_reset();
+	clear_memory(guest);
+	fill_memory(guest, options);
+	open_guest(guest);
+	create_guest(guest);
+	pthread_mutex_unlock(&machine_lock);
 }
 
 static void print_last_words(const char *message)
@@ -152,36 +128,53 @@ static void print_last_words(const char *message)
 	print_output("\n", 1);
 }
 
-/*
- * A new guest wants clean memory and a new virtual CPU. A new process has
- * both, so become one.
- */
-static _Noreturn void start_again(char **argv)
+static void run_until_the_end(struct guest *guest,
+			      const struct options *options,
+			      struct lguest_exit *end)
 {
-	execv("/proc/self/exe", argv);
-	die(STATUS_ERROR, "cannot start again: /proc/self/exe: %s",
-	    strerror(errno));
+	create_guest(guest);
+	for (;;) {
+		run(guest, end);
+		if (end->reason != LGUEST_EXIT_RESTART)
+			return;
+		print_last_words(end->message);
+		fputs("lguest: the guest asked to be started again\n", stderr);
+		start_again(guest, options);
+	}
 }
 
 int main(int argc, char **argv)
 {
-	struct guest guest = parse_options(argc, argv);
+	struct options options;
+	struct guest guest = { .fd = -1 };
+	struct user user = { 0 };
 	struct lguest_exit end;
 
+	parse_options(&options, argc, argv);
+	if (options.drop_to)
+		find_user(options.drop_to, &user);
+	guest.size = options.megabytes * MEGABYTE;
+	guest.pae = options.pae;
+
+	terminal_start();
+	keeper_start((const char *const [KEPT_FILES]) {
+		[KEPT_DEVICE] = DEVICE,
+		[KEPT_KERNEL] = options.kernel,
+		[KEPT_INITRD] = options.initrd,
+	});
 	get_memory(&guest);
-	load_kernel(&guest, argv[optind]);
-	write_boot_params(&guest, argv + optind + 1);
-	run(&guest, &end);
+	fill_memory(&guest, &options);
+	add_devices(&guest, &options);
+	open_guest(&guest);
+	loop_start();
+	confine(&options, &user);
+	run_until_the_end(&guest, &options, &end);
 
 	switch (end.reason) {
 	case LGUEST_EXIT_POWEROFF:
 		print_last_words(end.message);
 		fputs("lguest: the guest powered itself off\n", stderr);
 		return STATUS_OFF;
-	case LGUEST_EXIT_RESTART:
-		print_last_words(end.message);
-		fputs("lguest: the guest asked to be started again\n", stderr);
-		start_again(argv);
 	case LGUEST_EXIT_KILLED:
 		die(STATUS_KILLED, "the guest was killed: %s", end.message);
 	default:

@@ -31,6 +31,19 @@ void get_memory(struct guest *guest)
 }
 
 /*
+ * Zeros again: new pages in the place of the old ones. Nobody else may use
+ * them, neither the host for a guest nor a device.
+ */
+void clear_memory(struct guest *guest)
+{
+	if (mmap(guest->memory, guest->size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		 0) == MAP_FAILED)
+		die(STATUS_ERROR, "cannot get %lu MB of memory again: %s",
+		    guest->size / MEGABYTE, strerror(errno));
+}
+
+/*
  * Where that range of the guest's memory is in ours; NULL if any of it is not
  * memory. Every address that comes from a guest passes here.
  */

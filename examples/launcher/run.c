@@ -1,35 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The conversation with the host module, through /dev/lguest. */
 #include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "keeper.h"
 #include "launcher.h"
 #include "lguest.h"
+#include "loop.h"
 
-#define DEVICE	"/dev/lguest"
-
-static int guest_fd = -1;
-
-/*
- * A device wants the guest's attention. Any thread may say so, even when there
- * is no guest yet, or no more: then nobody listens.
- */
-void raise_line(struct guest *guest, unsigned int line)
+void open_guest(struct guest *guest)
 {
-	(void)guest;
-	ioctl(guest_fd, LGUEST_IRQ, line);
-}
-
-static int open_device(void)
-{
-	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
-
-	if (fd >= 0)
-		return fd;
+	guest->fd = keeper_open(KEPT_DEVICE);
+	if (guest->fd >= 0)
+		return;
 	switch (errno) {
 	case ENOENT:
 	case ENODEV:
@@ -46,7 +33,7 @@ static int open_device(void)
 	}
 }
 
-static void create(int fd, const struct guest *guest)
+void create_guest(struct guest *guest)
 {
 	struct lguest_create create = {
 		.memory = (uintptr_t)guest->memory,
@@ -56,9 +43,36 @@ static void create(int fd, const struct guest *guest)
 		.flags = guest->pae ? LGUEST_PAE : 0,
 	};
 
-	if (ioctl(fd, LGUEST_CREATE, &create))
+	if (ioctl(guest->fd, LGUEST_CREATE, &create))
 		die(STATUS_ERROR, "the host refused to create a guest: %s",
 		    strerror(errno));
+}
+
+/* Its memory is ours alone again. */
+void close_guest(struct guest *guest)
+{
+	close(guest->fd);
+	guest->fd = -1;
+}
+
+/*
+ * A device wants the guest's attention. With machine_lock held, or the guest
+ * may be another by now. If there is none, nobody listens.
+ */
+void raise_line(struct guest *guest, unsigned int line)
+{
+	ioctl(guest->fd, LGUEST_IRQ, line);
+}
+
+/* Where its page tables begin, or LGUEST_NO_TOP. */
+uint32_t top_table(struct guest *guest)
+{
+	uint32_t top;
+
+	if (ioctl(guest->fd, LGUEST_GET_TOP, &top))
+		die(STATUS_ERROR, "the host does not tell of page tables: %s",
+		    strerror(errno));
+	return top;
 }
 
 /*
@@ -77,32 +91,54 @@ static _Noreturn void out_of_memory(void)
 	    (unsigned long)limit.rlim_cur / 1024);
 }
 
+static void say_what_is_left(const struct lguest_exit *exit,
+			     const struct lguest_regs *regs)
+{
+	char where[40] = "", bytes[3 * LGUEST_INSN_MAX + 1] = "";
+	size_t used = 0;
+
+	if (!verbose)
+		return;
+	if (exit->reason == LGUEST_EXIT_MMIO)
+		snprintf(where, sizeof(where), ", for 0x%08x", exit->address);
+	for (uint32_t n = 0; n < exit->insn_bytes && n < LGUEST_INSN_MAX; n++)
+		used += snprintf(bytes + used, sizeof(bytes) - used, " %02x",
+				 exit->insn[n]);
+	say("left to the guest as a trap: what is at 0x%08x, ring %u%s:%s",
+	    regs->eip, regs->cs & 3, where, bytes);
+}
+
 /*
- * The guest's kernel tried what only ring 0 may do. If it is for us to do, we
- * do it. Else its own handler for the trap shall see to it.
+ * The guest tried what only ring 0 may do, or used a device page. If it is for
+ * us to do, we do it. Else its own handler for the trap shall see to it.
  */
-static void privileged(int fd, const struct lguest_exit *exit)
+static void answer(struct guest *guest, const struct lguest_exit *exit)
 {
 	struct lguest_regs regs;
-	int failed = ioctl(fd, LGUEST_GET_REGS, &regs);
+	int failed;
 
-	if (!failed && emulate(&regs, exit->insn, exit->insn_bytes))
-		failed = ioctl(fd, LGUEST_SET_REGS, &regs);
-	else if (!failed)
-		failed = ioctl(fd, LGUEST_REFLECT);
+	pthread_mutex_lock(&machine_lock);
+	failed = ioctl(guest->fd, LGUEST_GET_REGS, &regs);
+	if (!failed && emulate(guest, &regs, exit)) {
+		failed = ioctl(guest->fd, LGUEST_SET_REGS, &regs);
+	} else if (!failed) {
+		say_what_is_left(exit, &regs);
+		failed = ioctl(guest->fd, LGUEST_REFLECT);
+	}
+	pthread_mutex_unlock(&machine_lock);
 	if (failed)
 		die(STATUS_ERROR, "the host failed at an instruction for us: %s",
 		    strerror(errno));
 }
 
 /* Until the guest needs us, or is no more. */
-static void run_until_exit(int fd, struct lguest_exit *exit)
+static void run_until_exit(struct guest *guest, struct lguest_exit *exit)
 {
 	/*
 	 * EINTR: a signal came. One that ends us has done so by now. After any
 	 * other, be it a stop and a continue, the guest goes on.
 	 */
-	while (ioctl(fd, LGUEST_RUN, exit)) {
+	while (ioctl(guest->fd, LGUEST_RUN, exit)) {
 		if (errno == ENOMEM)
 			out_of_memory();
 		if (errno != EINTR)
@@ -111,11 +147,11 @@ static void run_until_exit(int fd, struct lguest_exit *exit)
 	}
 }
 
-static void say_what_it_cost(int fd)
+static void say_what_it_cost(const struct guest *guest)
 {
 	struct lguest_stats stats;
 
-	if (!verbose || ioctl(fd, LGUEST_GET_STATS, &stats))
+	if (!verbose || ioctl(guest->fd, LGUEST_GET_STATS, &stats))
 		return;
 	say("the guest's world was entered %llu times; of its memory, %llu kB are pinned; shadow page tables: %llu entries filled, %llu kB now",
 	    (unsigned long long)stats.visits,
@@ -125,20 +161,16 @@ static void say_what_it_cost(int fd)
 }
 
 /* From the guest's first instruction to its last: how it ended, is in "exit". */
-void run(const struct guest *guest, struct lguest_exit *exit)
+void run(struct guest *guest, struct lguest_exit *exit)
 {
-	int fd = open_device();
-
-	create(fd, guest);
-	guest_fd = fd;
 	say("the guest runs");
 	for (;;) {
-		run_until_exit(fd, exit);
-		if (exit->reason != LGUEST_EXIT_PRIVILEGED)
+		run_until_exit(guest, exit);
+		if (exit->reason != LGUEST_EXIT_PRIVILEGED &&
+		    exit->reason != LGUEST_EXIT_MMIO)
 			break;
-		privileged(fd, exit);
+		answer(guest, exit);
 	}
-	say_what_it_cost(fd);
-	close(fd);
+	say_what_it_cost(guest);
 	exit->message[sizeof(exit->message) - 1] = '\0';
 }

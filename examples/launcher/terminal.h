@@ -4,8 +4,19 @@
 #define TERMINAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/*
+ * At the start: remember what the terminal is like, if it is one, and put it
+ * back however we end.
+ */
+void terminal_start(void);
+
+/* Each key is the guest's from now on, until terminal_restore(). */
+void terminal_raw(void);
+void terminal_restore(void);
 
 /*
  * Characters for the guest, as read() gives them: 0 is the end of the input.
