@@ -192,6 +192,8 @@ GUEST_DEPS := $(GUEST_LIB) $(wildcard examples/guests/lib/*.h) \
 	examples/guests/lib/guest.ld
 
 LAUNCHER := $(wildcard examples/launcher/*.c)
+# Zydis has no archive to be linked statically, so the launcher is not.
+LAUNCHER_LIBS := -Wl,--as-needed -lZydis -lseccomp
 GUESTS	 := $(patsubst examples/guests/%.c,build/guests/%,$(wildcard examples/guests/*.c))
 GTESTS	 := $(patsubst tests/guest/%.c,build/tests/guest/%,$(wildcard tests/guest/*.c))
 UTESTS	 := $(patsubst tests/unit/%.c,build/tests/unit/%,$(wildcard tests/unit/*.c))
@@ -213,7 +215,8 @@ Makefile: ;
 
 build/lguest: $(LAUNCHER) $(wildcard examples/launcher/*.h) examples/lguest.h Makefile
 	@echo "  CC      $@"; mkdir -p $(@D)
-	@gcc $(CFLAGS) $(WARN) -static -pthread -Iexamples -o $@ $(LAUNCHER)
+	@gcc $(CFLAGS) $(WARN) -pthread -Iexamples -o $@ $(LAUNCHER) \
+		$(LAUNCHER_LIBS)
 
 define guest
 	@echo "  CC      $@"; mkdir -p $(@D)
@@ -236,7 +239,7 @@ define unit
 	@$1 -O1 -g -std=gnu11 $(WARN) -fsanitize=$2 -fno-sanitize-recover=all \
 		-fno-omit-frame-pointer -pthread -Iexamples -Iexamples/launcher \
 		-Itests/unit -o $@ $< $$(sed -n 's/^ \* Uses: //p' $< | \
-		tr ' ' '\n' | sed 's,^,examples/launcher/,')
+		tr ' ' '\n' | sed 's,^,examples/launcher/,') $(LAUNCHER_LIBS)
 endef
 
 UNIT_DEPS := $(LAUNCHER) $(wildcard examples/launcher/*.h tests/unit/*.h) \
@@ -268,7 +271,7 @@ unload: ## remove the module from the running kernel
 
 # What each thing needs.  Nothing is installed that is already there.
 DEPS_build	:= gcc libc6-dev binutils make noweb python3 libelf1 libssl3 \
-		   linux-headers-amd64
+		   linux-headers-amd64 libzydis-dev libseccomp-dev
 DEPS_run	:= $(DEPS_build) qemu-system-x86 busybox-static xz-utils
 DEPS_book	:= $(DEPS_build) pandoc python3-pygments graphviz universal-ctags
 DEPS_check	:= $(DEPS_build) tidy sparse perl shellcheck git clang \

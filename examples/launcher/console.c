@@ -117,6 +117,7 @@ static void serve_input(struct device *device)
 {
 	bool given = false;
 
+	terminal_raw();
 	do {
 		while (give_input(device))
 			given = true;

@@ -122,6 +122,7 @@ void virtio_window_write(struct device *device, const uint8_t *config);
 /* pci.c */
 void pci_start(struct guest *guest);
 void pci_add(struct device *device);
+void pci_reset(void);
 uint32_t pci_config_read(uint8_t slot, uint8_t offset, unsigned int size);
 void pci_config_write(uint8_t slot, uint8_t offset, unsigned int size,
 		      uint32_t value);

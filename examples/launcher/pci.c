@@ -30,6 +30,7 @@ static struct slot {
 	struct device *device;		/* NULL: the host bridge */
 	uint8_t config[PCI_CONFIG_SIZE];
 	uint8_t writable[PCI_CONFIG_SIZE];	/* bits that a guest may set */
+	uint8_t initial[PCI_CONFIG_SIZE];	/* config, before it has */
 } slots[SLOTS];
 
 static unsigned int nr_slots;
@@ -112,6 +113,19 @@ void pci_add(struct device *device)
 	config[PCI_INTERRUPT_LINE] = device->line;
 	writable[PCI_INTERRUPT_LINE] = 0xff;
 	config[PCI_INTERRUPT_PIN] = 1;
+	memcpy(slot->initial, config, PCI_CONFIG_SIZE);
+}
+
+/* All as it was before the guest started. */
+void pci_reset(void)
+{
+	for (struct slot *slot = slots; slot < slots + nr_slots; slot++) {
+		if (!slot->device)
+			continue;
+		memcpy(slot->config, slot->initial, PCI_CONFIG_SIZE);
+		reset_device(slot->device);
+	}
+	config_address = 0;
 }
 
 /* Nobody there reads as all ones. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * IN, OUT and CLI from ring 1 are the launcher's to do; all else that only
- * ring 0 may execute is the guest's own trap 13, and so is everything from
- * ring 3.
+ * IN, OUT, INS, OUTS and CLI from ring 1 are the launcher's to do; all else
+ * that only ring 0 may execute is the guest's own trap 13, and so is everything
+ * from ring 3.
  *
  * Vulnerable: a launcher that goes on at a wrong place after an instruction,
  * spoils a register, reads beyond an instruction at the end of a page, or
@@ -11,13 +11,15 @@
  * but a debug console at 0xe9.
  *
  * Args: in
- * Expect: 0 /^ok 19 forms of in\b/
+ * Expect: 0 /^ok 21 forms of in\b/
  * Args: out
  * Expect: 0 /^abcdefgh\nok 12 forms of out\b/
  * Args: cli
  * Expect: 0 /^ok cli\b/
+ * Args: strings
+ * Expect: 0 /^abcdefghij\nok strings of 4096\b/
  * Args: others
- * Expect: 0 /^ok 13 instructions\b/
+ * Expect: 0 /^ok 9 instructions\b/
  * Args: across
  * Expect: 0 /^aok across two pages\b/
  * Args: edge
@@ -25,6 +27,8 @@
  * Args: user in
  * Expect: 0 /^ok trap 13 from ring 3\b/
  * Args: user out
+ * Expect: 0 /^ok trap 13 from ring 3\b/
+ * Args: user outs
  * Expect: 0 /^ok trap 13 from ring 3\b/
  * Args: user cli
  * Expect: 0 /^ok trap 13 from ring 3\b/
@@ -88,7 +92,10 @@ static const struct {
 	{ { 0xec, 0xc3 }, 0xabcd00e9, 0x123456e9 },
 	{ { 0xec, 0xc3 }, 0x1e9, 0x123456ff },
 	{ { 0xec, 0xc3 }, 0xffffffff, 0x123456ff },
-	{ { 0xed, 0xc3 }, 0xcf8, 0xffffffff },
+	{ { 0xed, 0xc3 }, 0xd00, 0xffffffff },
+	/* More prefixes than anybody needs. */
+	{ { 0x66, 0x66, 0xed, 0xc3 }, 0xe9, 0x1234ffe9 },
+	{ { 0x2e, 0xec, 0xc3 }, 0xe9, 0x123456e9 },
 };
 
 static void test_in(void)
@@ -141,13 +148,9 @@ static const struct {
 	uint8_t code[4];
 	uint32_t length;
 } others[] = {
-	{ { 0x6c, 0xc3 }, 1 },			/* insb */
-	{ { 0x6d, 0xc3 }, 1 },			/* insl */
-	{ { 0x6e, 0xc3 }, 1 },			/* outsb */
-	{ { 0xf3, 0x6e, 0xc3 }, 2 },		/* rep outsb */
-	{ { 0x66, 0x6f, 0xc3 }, 2 },		/* outsw */
-	{ { 0x66, 0x66, 0xec, 0xc3 }, 3 },	/* one prefix too many */
-	{ { 0x2e, 0xec, 0xc3 }, 2 },		/* another prefix */
+	{ { 0x64, 0x6e, 0xc3 }, 2 },		/* outsb %fs: ours begins at 0 */
+	{ { 0x0f, 0x08, 0xc3 }, 2 },		/* invd */
+	{ { 0x0f, 0x09, 0xc3 }, 2 },		/* wbinvd */
 	{ { 0xf4, 0xc3 }, 1 },			/* hlt */
 	{ { 0xfb, 0xc3 }, 1 },			/* sti */
 	{ { 0x0f, 0x32, 0xc3 }, 2 },		/* rdmsr */
@@ -209,6 +212,33 @@ static void test_across(void)
 	shutdown("ok across two pages");
 }
 
+/* --- Strings --------------------------------------------------------------- */
+
+/* In pages that are no neighbours, with an element across the border. */
+static void test_strings(void)
+{
+	uint8_t *edge = map_somewhere(3);
+	uint8_t *to = edge - 2, *from = edge + 4090;
+	uint32_t count = 1024;
+
+	asm volatile("rep insl" : "+D" (to), "+c" (count)
+		     : "d" (0xe9) : "memory");
+	if (to != edge - 2 + 4096 || count)
+		shutdown("FAILED insl ends at %#x, %u left", (uint32_t)to,
+			 count);
+	for (uint32_t i = 0; i < 4096; i++)
+		if (edge[i - 2] != (i % 4 ? 0xff : 0xe9))
+			shutdown("FAILED byte %u is %#x", i, edge[i - 2]);
+
+	memcpy(from, "abcdefghij\n", 11);
+	count = 11;
+	asm volatile("rep outsb" : "+S" (from), "+c" (count) : "d" (0xe9));
+	if (from != edge + 4101 || count)
+		shutdown("FAILED outsb ends at %#x, %u left", (uint32_t)from,
+			 count);
+	shutdown("ok strings of 4096 and of 11 bytes");
+}
+
 static void beyond(struct regs *regs)
 {
 	if (regs->eip != SOMEWHERE + 4096 || lguest_data.cr2 != regs->eip ||
@@ -239,6 +269,13 @@ static USER_CODE void user_in(void)
 static USER_CODE void user_out(void)
 {
 	asm volatile("outb	%%al, $0xe9" : : "a" ('X'));
+}
+
+static USER_CODE void user_outs(void)
+{
+	uint32_t nothing = 0, from = USER_STACK;
+
+	asm volatile("rep outsb" : "+S" (from), "+c" (nothing) : "d" (0xe9));
 }
 
 static USER_CODE void user_cli(void)
@@ -283,6 +320,10 @@ void main(const char *command_line)
 		test_user(user_in);
 	if (!strcmp(command_line, "user out"))
 		test_user(user_out);
+	if (!strcmp(command_line, "strings"))
+		test_strings();
+	if (!strcmp(command_line, "user outs"))
+		test_user(user_outs);
 	if (!strcmp(command_line, "user cli"))
 		test_user(user_cli);
 	if (!strcmp(command_line, "cli")) {

@@ -9,7 +9,6 @@ unless given. The last test is a fuzzer, on a launcher that is built for it
 with the compiler's address and undefined-behaviour checks; SEED and COUNT in
 the environment repeat or prolong it. Prints TAP.
 """
-import ctypes
 import glob
 import os
 import random
@@ -285,96 +284,6 @@ def test_spoilt(kernels):
     ok(refused(result, 4, path, 'absurd'), '65 segments', *result)
 
 
-# --- instructions that the launcher executes ---------------------------------
-
-# Opcode: is it IN, bytes moved, is the port in the instruction.
-FORMS = {0xe4: (True, 1, True), 0xe5: (True, 4, True),
-         0xe6: (False, 1, True), 0xe7: (False, 4, True),
-         0xec: (True, 1, False), 0xed: (True, 4, False),
-         0xee: (False, 1, False), 0xef: (False, 4, False)}
-REGS = ('eax', 'ebx', 'ecx', 'edx', 'esi', 'edi', 'ebp', 'esp', 'eip',
-        'eflags', 'cs', 'ss', 'ds', 'es', 'fs', 'gs')
-CONSOLE = """
-#include <stddef.h>
-int printed;
-void print_output(const char *text, size_t length)
-{
-	printed = length == 1 ? (unsigned char)*text : -2;
-}
-"""
-
-
-def build_emulate(directory):
-    """The launcher's emulate(), and what it would have printed."""
-    console, library = directory + '/console.c', directory + '/io.so'
-    with open(console, 'w') as file:
-        file.write(CONSOLE)
-    subprocess.run(['gcc', '-O1', '-shared', '-fPIC',
-                    '-I' + TOP + '/examples', '-o', library, console,
-                    TOP + '/examples/launcher/io.c'], check=True)
-    loaded = ctypes.CDLL(library)
-    loaded.emulate.restype = ctypes.c_bool
-    return loaded.emulate, ctypes.c_int.in_dll(loaded, 'printed')
-
-
-def executed(code, known, regs):
-    """What should come of it: was it executed, the registers, the character
-    that was printed or -1."""
-    prefix = int(code[0] == 0x66)
-    if regs['cs'] & 3 != 1 or not known:
-        return False, regs, -1
-    if code[0] == 0xfa:
-        return True, dict(regs, eip=(regs['eip'] + 1) & 0xffffffff), -1
-    if code[prefix] not in FORMS:
-        return False, regs, -1
-    is_in, size, has_port = FORMS[code[prefix]]
-    if prefix and size == 4:
-        size = 2
-    length = prefix + 1 + has_port
-    if length > known:
-        return False, regs, -1
-    port = code[length - 1] if has_port else regs['edx'] & 0xffff
-    regs = dict(regs, eip=(regs['eip'] + length) & 0xffffffff)
-    if not is_in:
-        return True, regs, regs['eax'] & 0xff if port == 0xe9 else -1
-    value = b'\xe9\xff\xff\xff' if port == 0xe9 else b'\xff\xff\xff\xff'
-    eax = value[:size] + struct.pack('<I', regs['eax'])[size:]
-    return True, dict(regs, eax=struct.unpack('<I', eax)[0]), -1
-
-
-def test_emulate(directory):
-    emulate, printed = build_emulate(directory)
-    start = {name: 0x01020304 * n for n, name in enumerate(REGS, 1)}
-    tried, bad = 0, []
-
-    def attempt(code, known, cs=0x61, **changes):
-        nonlocal tried
-        regs = dict(start, cs=cs, **changes)
-        array = (ctypes.c_uint32 * 16)(*(regs[name] for name in REGS))
-        printed.value = -1
-        done = emulate(array, bytes(code) + bytes(16 - len(code)), known)
-        came = done, dict(zip(REGS, array)), printed.value
-        if came != executed(code, known, regs):
-            bad.append('%s, %d known, cs %#x, %s: %s' % (
-                bytes(code).hex(), known, cs, changes, came))
-        tried += 1
-
-    for first in range(256):
-        for second in range(256):
-            attempt((first, second, 0xe9), 15)
-    openings = [(op,) for op in (*FORMS, 0x66, 0xfa, 0x90)]
-    openings += [(0x66,) + opening for opening in openings]
-    for opening in openings:
-        for port in (0xe9, 0x80):
-            for known in range(5):
-                for edx in (0xe9, 0x80, 0x12e9, 0xabcd00e9, 0xffffffff):
-                    for cs in (0x60, 0x61, 0x62, 0x63):
-                        attempt(opening + (port, 0xc3), known, cs=cs, edx=edx,
-                                eip=0xffffffff)
-    ok(not bad, 'in, out, cli and their look-alikes: %d of them' % tried,
-       *bad[:20])
-
-
 # --- the fuzzer --------------------------------------------------------------
 
 EDGES = (0, 1, 2, 3, 4, 31, 32, 33, 52, 63, 64, 65, 0x7f, 0xff, 0xfff, 0x1000,
@@ -422,7 +331,8 @@ def build_checked():
     done = subprocess.run(
         ['gcc', '-O1', '-g', '-std=gnu11', '-fsanitize=address,undefined',
          '-fno-sanitize-recover=all', '-I' + os.path.join(TOP, 'examples'),
-         '-o', where] + glob.glob(TOP + '/examples/launcher/*.c'),
+         '-pthread', '-o', where] +
+        glob.glob(TOP + '/examples/launcher/*.c') + ['-lZydis', '-lseccomp'],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         ok(False, 'the launcher builds with -fsanitize', done.stdout.decode())
@@ -468,7 +378,6 @@ def main():
         test_limits(kernels)
         test_truncated(kernels)
         test_spoilt(kernels)
-        test_emulate(directory)
         if DEVICE:
             ok(True, 'spoilt kernels # SKIP this machine has a /dev/lguest')
         else:

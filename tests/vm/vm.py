@@ -151,6 +151,13 @@ def tree(where, into):
     return found
 
 
+def shared_objects(program):
+    """What a program is linked to, and its loader, where ldd finds them."""
+    done = subprocess.run(['ldd', program], stdout=subprocess.PIPE, text=True)
+    paths = re.findall(r'(/\S+) \(0x', done.stdout)
+    return {path[1:]: read(path) for path in paths}
+
+
 def initramfs(release, job, extra=None, tty='/dev/ttyS1', interactive=False):
     """Everything that a job can use, with the job itself as /job."""
     init = INIT.replace('@TTY@', tty)
@@ -168,6 +175,7 @@ def initramfs(release, job, extra=None, tty='/dev/ttyS1', interactive=False):
     }
     for name in ('lguest',):
         files['bin/' + name] = read(os.path.join(BUILD, name))
+        files.update(shared_objects(os.path.join(BUILD, name)))
     files.update(tree(BUILD + '/guests', 'guests'))
     files.update(tree(BUILD + '/tests/guest', 'tests/guest'))
     files.update(tree(BUILD + '/tests/host', 'tests/host'))
