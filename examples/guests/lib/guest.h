@@ -168,6 +168,12 @@ void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* memory.c: how many bytes of memory there are. */
 uint32_t memory_size(void);
 
+/* pci.c: the devices on the bus, by their slots, and their registers. */
+#define PCI_SLOTS	32
+
+uint32_t pci_read(uint32_t slot, uint32_t reg);
+void pci_write(uint32_t slot, uint32_t reg, uint32_t value);
+
 /* string.c: gcc itself needs the first four. */
 void *memset(void *to, int byte, size_t size);
 void *memcpy(void *to, const void *from, size_t size);
