@@ -301,6 +301,22 @@ static void test_window(void)
 	write_port(FIRST, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
 }
 
+/* The guest starts anew, and finds everything as it was. */
+static void test_reset(void)
+{
+	uint32_t bar = bar_of(FIRST);
+
+	set_bar(FIRST, MEMORY + 0x100000);
+	write_port(FIRST, PCI_COMMAND, 2, 0);
+	set_window(0, VIRTIO_PCI_COMMON_STATUS, 1);
+	set_status(first, 1);
+	pci_reset();
+	ok(bar_of(FIRST) == bar && answers(bar) && status_of(first) == 0 &&
+	   read_port(FIRST, CFG + 12, 4) == 0, "a reset puts all back");
+	ok(bar_of(SECOND) == bar + 128 && read_port(BRIDGE, 0, 2) == 0x8086,
+	   "and changes nothing else");
+}
+
 static void test_too_many(const struct device *model)
 {
 	volatile unsigned int count = 3;
@@ -336,6 +352,7 @@ int main(void)
 	test_command();
 	test_crossing();
 	test_window();
+	test_reset();
 	test_too_many(&model);
 	return tap_end();
 }
