@@ -4,7 +4,8 @@ import re
 import shlex
 import subprocess
 
-from vm import VM, VMError, BUILD, TOP, kernel as vm_kernel, read
+from vm import (VM, VMError, BUILD, TOP, kernel as vm_kernel, options_of,
+                read)
 
 TESTS = os.path.join(TOP, 'tests')
 
@@ -218,7 +219,7 @@ def cases(prefix, wanted):
                               % (prefix, name, options, args)).split())
             guests.append(Guest(title, command, statuses, pattern))
     guests += [Example('%s: example %s' % (prefix, name),
-                       ['lguest', '/guests/' + name], shown)
+                       ['lguest', *options_of(name), '/guests/' + name], shown)
                for name, shown in sorted(examples().items())]
     hosts = [Program('%s: host/%s' % (prefix, name), ['/tests/host/' + name])
              for name in names('host', '.c')]

@@ -2,7 +2,7 @@
 /*
  * A disk, and what it takes to write to it.
  *
- * Options: --block=/scratch.img
+ * Options: --block=/tmp/disk.img
  *
  * First one sector, step by step: it counts how often this guest has been run
  * with that disk. Then a few megabytes, with a checksum, which must come back

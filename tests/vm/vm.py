@@ -60,6 +60,7 @@ INIT = r'''#!/bin/busybox sh
 /bin/busybox --install -s
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=linux
 ulimit -c 0
+truncate -s 64M /tmp/disk.img
 stty -F @TTY@ @STTY@
 echo "lguest-vm: tainted $(cat /proc/sys/kernel/tainted)" >/dev/kmsg
 echo "lguest-vm: up" >/dev/kmsg
@@ -418,13 +419,25 @@ def from_environment(label):
               label)
 
 
+def options_of(guest):
+    """What a guest in examples/guests needs of the launcher, by its header:
+    a line ` * Options: ...`."""
+    source = '%s/examples/guests/%s.c' % (TOP, guest)
+    if not os.path.isfile(source):
+        return []
+    match = re.search(r'^ \* Options: (.*)', read(source).decode(), re.M)
+    return shlex.split(match.group(1)) if match else []
+
+
 def command_line():
     """The launcher's command line inside the machine, and its files."""
     files = {}
-    path = guest_file(os.environ.get('GUEST') or 'hello')
+    guest = os.environ.get('GUEST') or 'hello'
+    path = guest_file(guest)
     inside = '/guests/' + os.path.basename(path)
     files[inside[1:]] = read(path)
-    options = travellers(shlex.split(os.environ.get('LGUEST') or ''), files)
+    wanted = shlex.split(os.environ.get('LGUEST') or '')
+    options = travellers(wanted or options_of(guest), files)
     args = ' '.join(shlex.quote(word) for word in
                     shlex.split(os.environ.get('ARGS') or ''))
     return ' '.join(f'lguest {options} {inside} {args}'.split(' ')), files
