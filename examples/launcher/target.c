@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's memory, as its debugger sees it: at the addresses that the guest
+ * uses now, whether or not the guest itself may read or write there.
+ */
+#include <string.h>
+
+#include "gdb.h"
+
+#define PAGE_SIZE	4096u
+
+/*
+ * Where that is in our memory, and how much of it is there in one piece: up to
+ * the end of the page. 0: nothing is there, or no memory but a device.
+ */
+size_t target_bytes(struct target *target, uint32_t va, uint8_t **at,
+		    size_t length)
+{
+	size_t piece = PAGE_SIZE - va % PAGE_SIZE;
+	uint32_t gpa;
+
+	if (piece > length)
+		piece = length;
+	if (!translate(target->guest, va, 0, &gpa))
+		return 0;
+	*at = guest_range(target->guest, gpa, piece);
+	return *at ? piece : 0;
+}
+
+/* How many bytes there are, from the first on. */
+size_t target_read(struct target *target, uint32_t va, void *to, size_t length)
+{
+	size_t done = 0, piece;
+	uint8_t *from;
+
+	while ((piece = target_bytes(target, va + done, &from,
+				     length - done))) {
+		memcpy((uint8_t *)to + done, from, piece);
+		done += piece;
+	}
+	return done;
+}
+
+/* If the guest may write there, its tables shall say that somebody has. */
+size_t target_write(struct target *target, uint32_t va, const void *from,
+		    size_t length)
+{
+	size_t done = 0, piece;
+	uint32_t gpa;
+	uint8_t *to;
+
+	while ((piece = target_bytes(target, va + done, &to, length - done))) {
+		translate(target->guest, va + done, WALK_WRITE | WALK_MARK,
+			  &gpa);
+		memcpy(to, (const uint8_t *)from + done, piece);
+		done += piece;
+	}
+	return done;
+}
