@@ -68,7 +68,11 @@ static bool plant(struct target *target, struct breakpoint *breakpoint)
 	return true;
 }
 
-/* The guest may have written there meanwhile; then it is not ours any more. */
+/*
+ * The guest may have written there meanwhile; then it is not ours any more. If
+ * two are on one byte, the first has saved what is the guest's: the second will
+ * find that, and leave it alone.
+ */
 static void lift(struct breakpoint *breakpoint)
 {
 	if (breakpoint->where && *breakpoint->where == HLT)
@@ -107,10 +111,9 @@ enum stop breakpoint_here(struct target *target)
 	return here == target->step.where ? STOP_STEP : STOP_NONE;
 }
 
-/* If two are on one byte, only the first has saved the guest's: so backwards. */
 void breakpoints_lift(struct target *target)
 {
-	for (unsigned int i = target->nr_breakpoints; i-- > 0; )
-		lift(&target->breakpoints[i]);
 	lift(&target->step);
+	for (unsigned int i = 0; i < target->nr_breakpoints; i++)
+		lift(&target->breakpoints[i]);
 }
