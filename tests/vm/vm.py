@@ -10,7 +10,8 @@ and VM_TIMEOUT, the seconds after which a machine is given up (default 2000).
 
 The machine has two serial lines.  ttyS0 is the kernel's console; it goes to a
 file, and the whole of it is searched for complaints when the machine is off.
-ttyS1 is the job's: its output, and in `shell` its input.  Everything the job
+ttyS1 is the job's: its output, and in `shell` its input.  A third, ttyS2, is
+there if wanted, see VM.wire.  Everything the job
 needs travels in the initramfs: busybox, the module, launcher, guests, tests.
 """
 import ctypes
@@ -211,6 +212,8 @@ class VM:
         self.status = None
         self.echo = None                # called with every piece of output
         self.allow = None               # a pattern: complaints we expect
+        self.wire = None                # ttyS2: 'file' or 'socket'
+        self.outbox = b''               # what came over it, if a file
         self.dir = self.log = self.thread = self.watchdog = None
         self.deadline = None
 
@@ -237,6 +240,11 @@ class VM:
             '-serial', 'chardev:job',
             '-qmp', 'unix:%s/qmp,server=on,wait=off' % self.dir,
         ]
+        if self.wire == 'file':
+            args += ['-serial', 'file:%s/wire' % self.dir]
+        elif self.wire == 'socket':
+            args += ['-chardev', 'socket,path=%s/wire,server=on,wait=off,'
+                     'id=wire' % self.dir, '-serial', 'chardev:wire']
         if stub:
             args += ['-chardev', 'socket,path=%s/gdb,server=on,wait=off,id=gdb'
                      % self.dir, '-gdb', 'chardev:gdb']
@@ -344,6 +352,8 @@ class VM:
             self.watchdog.cancel()
             self.thread.join()
             self.errors = self.qemu.stderr.read().decode('utf-8', 'replace')
+        if self.wire == 'file' and os.path.exists(self.dir + '/wire'):
+            self.outbox = read(self.dir + '/wire')
         if os.path.exists(self.log):
             self.console = read(self.log).decode('utf-8', 'replace')
             self.console = self.console.replace('\r', '')
