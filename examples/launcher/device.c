@@ -20,6 +20,7 @@
 #include "device.h"
 #include "launcher.h"
 #include "loop.h"
+#include "trace.h"
 #include "virtio_pci.h"
 
 #define ISR_QUEUE	1	/* and VIRTIO_PCI_ISR_CONFIG is 2 */
@@ -48,6 +49,7 @@ static void answer_doorbell(void *data, uint32_t events)
 {
 	struct queue *queue = data;
 	struct device *device = queue->device;
+	uint64_t start = trace_now();
 	eventfd_t rings;
 
 	(void)events;
@@ -55,6 +57,8 @@ static void answer_doorbell(void *data, uint32_t events)
 	queue->credit = queue->size;
 	if (queue_ready(device, queue - device->queues))
 		device->serve(device, queue - device->queues);
+	trace_span(device->name, start, trace_now(), "\"queue\":%u",
+		   (unsigned int)(queue - device->queues));
 }
 
 static void add_queue(struct device *device, struct queue *queue)

@@ -41,9 +41,18 @@ static struct target target;
 
 /* --- The connection ------------------------------------------------------ */
 
+static void look_again(int signal)
+{
+	(void)signal;		/* LGUEST_RUN has returned: that is all */
+}
+
 /* Only to this machine: whoever connects owns the guest. */
 void gdb_listen(uint16_t port)
 {
+	struct sigaction action = {
+		.sa_handler = look_again,
+		.sa_flags = SA_RESTART,	/* not LGUEST_RUN, but all others */
+	};
 	struct sockaddr_in address = {
 		.sin_family = AF_INET,
 		.sin_port = htons(port),
@@ -51,6 +60,7 @@ void gdb_listen(uint16_t port)
 	};
 	int one = 1;
 
+	sigaction(SIGALRM, &action, NULL);
 	gdb_port = port;
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			  0);
@@ -174,7 +184,8 @@ static void set_registers(void)
 static _Noreturn void end_guest(void)
 {
 	hang_up();
-	die(STATUS_KILLED, "gdb has ended the guest");
+	fputs("lguest: gdb has ended the guest\n", stderr);
+	exit(STATUS_OFF);
 }
 
 static void say_stopped(unsigned int number, const char *why)
@@ -255,11 +266,6 @@ static void talk_and_go_on(void)
 
 /* --- For the rest of the launcher ---------------------------------------- */
 
-static void look_again(int signal)
-{
-	(void)signal;		/* LGUEST_RUN has returned: that is all */
-}
-
 static void set_timer(long microseconds)
 {
 	struct itimerval often = {
@@ -273,17 +279,11 @@ static void set_timer(long microseconds)
 /* The guest has not run yet: wait for gdb. */
 void gdb_start(struct guest *guest)
 {
-	struct sigaction action = {
-		.sa_handler = look_again,
-		.sa_flags = SA_RESTART,	/* not LGUEST_RUN, but all others */
-	};
-
 	if (listener < 0)
 		return;
 	target.guest = guest;
 	fprintf(stderr, "lguest: waiting for gdb: try 'target remote :%u'\n",
 		gdb_port);
-	sigaction(SIGALRM, &action, NULL);
 	while (!answer_the_door()) {
 		struct pollfd door = { .fd = listener, .events = POLLIN };
 

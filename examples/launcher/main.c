@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "gdb.h"
 #include "keeper.h"
 #include "launcher.h"
 #include "lguest.h"
@@ -21,6 +22,7 @@
 #include "options.h"
 #include "privileges.h"
 #include "terminal.h"
+#include "trace.h"
 
 bool verbose;
 
@@ -157,6 +159,10 @@ int main(int argc, char **argv)
 	guest.pae = options.pae;
 
 	terminal_start();
+	if (options.trace)
+		trace_open(options.trace);
+	if (options.gdb)
+		gdb_listen(options.gdb);
 	keeper_start((const char *const [KEPT_FILES]) {
 		[KEPT_DEVICE] = DEVICE,
 		[KEPT_KERNEL] = options.kernel,

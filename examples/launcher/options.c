@@ -25,6 +25,8 @@ static const char help[] =
 	"      --block=FILE[,ro]  a disk: FILE, or a block device; with ,ro read-only\n"
 	"      --rng          the host's random numbers\n"
 	"\n"
+	"      --gdb=PORT     wait for gdb there, at the guest's first instruction\n"
+	"      --trace=FILE   write what happens when to FILE, for ui.perfetto.dev\n"
 	"      --drop-to=USER become USER before it runs\n"
 	"  -v, --verbose      say what is put where, what is left to the guest, and\n"
 	"                     what it has cost in the end\n"
@@ -62,6 +64,19 @@ static unsigned long parse_megabytes(const char *text)
 	return megabytes;
 }
 
+static uint16_t parse_port(const char *text)
+{
+	unsigned long port;
+	char *end;
+
+	errno = 0;
+	port = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno ||
+	    port == 0 || port > UINT16_MAX)
+		die(STATUS_USAGE, "--gdb %s: not a port, try --gdb 1234", text);
+	return port;
+}
+
 static void want(struct options *options,
 		 void (*add)(struct guest *guest, const char *argument),
 		 const char *argument)
@@ -80,7 +95,8 @@ static void want_rng(struct guest *guest, const char *argument)
 	add_rng(guest);
 }
 
-enum { HELP = 256, VERSION, PAE, INITRD, BLOCK, RNG, DROP_TO };
+enum { HELP = 256, VERSION, PAE, INITRD, BLOCK, RNG, GDB, TRACE,
+       DROP_TO };
 
 static const struct option long_options[] = {
 	{ "memory",	required_argument,	NULL, 'm' },
@@ -88,6 +104,8 @@ static const struct option long_options[] = {
 	{ "initrd",	required_argument,	NULL, INITRD },
 	{ "block",	required_argument,	NULL, BLOCK },
 	{ "rng",	no_argument,		NULL, RNG },
+	{ "gdb",	required_argument,	NULL, GDB },
+	{ "trace",	required_argument,	NULL, TRACE },
 	{ "drop-to",	required_argument,	NULL, DROP_TO },
 	{ "verbose",	no_argument,		NULL, 'v' },
 	{ "help",	no_argument,		NULL, HELP },
@@ -112,6 +130,13 @@ static void take_option(struct options *options, int option)
 		break;
 	case RNG:
 		want(options, want_rng, NULL);
+		break;
+	case GDB:
+		options->gdb = parse_port(optarg);
+		options->needs |= NEEDS_SOCKETS;
+		break;
+	case TRACE:
+		options->trace = optarg;
 		break;
 	case DROP_TO:
 		options->drop_to = optarg;

@@ -7,10 +7,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "gdb.h"
 #include "keeper.h"
 #include "launcher.h"
 #include "lguest.h"
 #include "loop.h"
+#include "trace.h"
 
 void open_guest(struct guest *guest)
 {
@@ -61,6 +63,7 @@ void close_guest(struct guest *guest)
  */
 void raise_line(struct guest *guest, unsigned int line)
 {
+	trace_event("interrupt", "\"line\":%u", line);
 	ioctl(guest->fd, LGUEST_IRQ, line);
 }
 
@@ -131,19 +134,33 @@ static void answer(struct guest *guest, const struct lguest_exit *exit)
 		    strerror(errno));
 }
 
+/* The errno of LGUEST_RUN, or 0. */
+static int run_once(struct guest *guest, struct lguest_exit *exit)
+{
+	int error;
+
+	trace_entry();
+	error = ioctl(guest->fd, LGUEST_RUN, exit) ? errno : 0;
+	trace_exit(guest, error ? NULL : exit);
+	return error;
+}
+
 /* Until the guest needs us, or is no more. */
 static void run_until_exit(struct guest *guest, struct lguest_exit *exit)
 {
+	int error;
+
 	/*
 	 * EINTR: a signal came. One that ends us has done so by now. After any
 	 * other, be it a stop and a continue, the guest goes on.
 	 */
-	while (ioctl(guest->fd, LGUEST_RUN, exit)) {
-		if (errno == ENOMEM)
+	while ((error = run_once(guest, exit))) {
+		if (error == ENOMEM)
 			out_of_memory();
-		if (errno != EINTR)
+		if (error != EINTR)
 			die(STATUS_ERROR, "the host cannot run the guest: %s",
-			    strerror(errno));
+			    strerror(error));
+		gdb_look();
 	}
 }
 
@@ -163,14 +180,17 @@ static void say_what_it_cost(const struct guest *guest)
 /* From the guest's first instruction to its last: how it ended, is in "exit". */
 void run(struct guest *guest, struct lguest_exit *exit)
 {
+	gdb_start(guest);
 	say("the guest runs");
 	for (;;) {
 		run_until_exit(guest, exit);
 		if (exit->reason != LGUEST_EXIT_PRIVILEGED &&
 		    exit->reason != LGUEST_EXIT_MMIO)
 			break;
-		answer(guest, exit);
+		if (!gdb_has_stopped())
+			answer(guest, exit);
 	}
+	gdb_end(exit->reason == LGUEST_EXIT_KILLED);
 	say_what_it_cost(guest);
 	exit->message[sizeof(exit->message) - 1] = '\0';
 }

@@ -33,7 +33,7 @@
 static const char list_end[] = "\n]}\n";
 #define END_LENGTH	(sizeof(list_end) - 1)
 
-bool tracing;
+atomic_bool tracing;
 
 static int file = -1;
 static off_t written;		/* without the end of the list */
@@ -187,22 +187,36 @@ static void save(void)
 	unlock();
 }
 
+static const int deadly[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+static struct sigaction before[NSIG];
+
 /*
- * A deadly signal: save what there is, and die of it. If the lock is held, the
- * file is as good as it was.
+ * A deadly signal: save what there is, and die of it, as whoever was there
+ * before us wishes. If the lock is held, the file is as good as it was.
  */
 static void save_and_die(int number)
 {
 	if (try_lock() && tracing)
 		write_out();
-	signal(number, SIG_DFL);
-	raise(number);
+	if (before[number].sa_handler != SIG_DFL)
+		before[number].sa_handler(number);
+	else
+		raise(number);
+}
+
+/* SA_RESETHAND: the next time, it is deadly. */
+static void await_death(int number)
+{
+	struct sigaction action = { .sa_handler = save_and_die,
+				    .sa_flags = SA_RESETHAND };
+
+	sigaction(number, NULL, &before[number]);
+	if (before[number].sa_handler != SIG_IGN)
+		sigaction(number, &action, NULL);
 }
 
 void trace_open(const char *path)
 {
-	static const int deadly[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-
 	file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (file < 0)
 		die(STATUS_ERROR, "cannot write to %s: %s", path,
@@ -218,5 +232,5 @@ void trace_open(const char *path)
 		    strerror(errno));
 	atexit(save);
 	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
-		signal(deadly[i], save_and_die);
+		await_death(deadly[i]);
 }

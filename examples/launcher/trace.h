@@ -3,11 +3,12 @@
 #ifndef TRACE_H
 #define TRACE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 /* False costs its readers one comparison. */
-extern bool tracing;
+extern atomic_bool tracing;
 
 void trace_open(const char *path);
 

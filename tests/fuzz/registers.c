@@ -4,7 +4,7 @@
  * really do something: a console, random numbers, a disk. In between the
  * queues' memory is overwritten, and the devices do what they are asked to.
  *
- * Uses: console.c rng.c block.c ring.c request.c device.c virtio.c virtio_pci.c pci.c loop.c memory.c
+ * Uses: console.c rng.c block.c ring.c request.c device.c virtio.c virtio_pci.c pci.c loop.c memory.c trace.c
  */
 #define _GNU_SOURCE
 #include <errno.h>

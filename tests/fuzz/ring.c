@@ -4,7 +4,7 @@
  * found requests that lie in the guest's memory; one that does not, works again
  * after a reset.
  *
- * Uses: ring.c request.c device.c virtio.c virtio_pci.c pci.c loop.c memory.c
+ * Uses: ring.c request.c device.c virtio.c virtio_pci.c pci.c loop.c memory.c trace.c
  */
 #include "fuzz.h"
 

@@ -3,7 +3,7 @@
  * The disk: what a driver can ask of it, and what the file behind it can do to
  * it: be short, be locked, be full.
  *
- * Uses: block.c ring.c request.c device.c virtio.c virtio_pci.c pci.c loop.c memory.c
+ * Uses: block.c ring.c request.c device.c virtio.c virtio_pci.c pci.c loop.c memory.c trace.c
  */
 #define _GNU_SOURCE
 #include <errno.h>

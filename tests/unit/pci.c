@@ -3,7 +3,7 @@
  * The bus: configuration through its two ports, as a guest that looks for
  * devices does it, and base addresses that the guest chooses.
  *
- * Uses: ring.c device.c virtio.c virtio_pci.c pci.c loop.c memory.c
+ * Uses: ring.c device.c virtio.c virtio_pci.c pci.c loop.c memory.c trace.c
  */
 #include <linux/pci_regs.h>
 

@@ -3,7 +3,7 @@
  * The parser of queues: what it makes of good ones, and that bad ones break
  * their device, and nothing else.
  *
- * Uses: ring.c request.c device.c virtio.c virtio_pci.c pci.c loop.c memory.c
+ * Uses: ring.c request.c device.c virtio.c virtio_pci.c pci.c loop.c memory.c trace.c
  */
 #include "driver.h"
 

@@ -3,7 +3,7 @@
  * The registers: a driver that does all in order, one that does not, and one
  * that works while the I/O thread serves it.
  *
- * Uses: ring.c request.c device.c virtio.c virtio_pci.c pci.c loop.c memory.c
+ * Uses: ring.c request.c device.c virtio.c virtio_pci.c pci.c loop.c memory.c trace.c
  */
 #include <sched.h>
 
