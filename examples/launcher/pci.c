@@ -206,9 +206,12 @@ static bool claims(const struct slot *slot, const struct guest *guest,
 	uint32_t bar = get(slot->config + PCI_BASE_ADDRESS_0, 4);
 	uint16_t command = get(slot->config + PCI_COMMAND, 2);
 
-	/* The guest may have put it over memory, or where nothing can be. */
+	/*
+	 * The guest may have put it where it cannot be. Unsigned: what is in
+	 * memory is far above the device pages, by that difference.
+	 */
 	if (!slot->device || !(command & PCI_COMMAND_MEMORY) ||
-	    bar < guest->size || bar - guest->size >= guest->device_size)
+	    bar - guest->size >= guest->device_size)
 		return false;
 	*offset = gpa - bar;
 	return *offset < slot->device->bar_size;

@@ -107,6 +107,10 @@ static void test_widths(void)
 	pci_port_write(0xcfb, 2, 0xff80);
 	ok(pci_port_read(0xcfb, 1) == 0x80 && read_port(FIRST, 0, 1) == 0xf4,
 	   "for writing as well");
+	pci_port_write(0xcf8, 4, 0x80000000 | FIRST << 11 | 0x0c);
+	pci_port_write(0xcfb, 2, 0x5580);
+	ok(read_port(FIRST, PCI_CACHE_LINE_SIZE, 1) == 0x55,
+	   "whose second half is written, too");
 	ok(pci_config_read(FIRST, 253, 4) == 0xffffffff,
 	   "the last registers end at 256");
 }
@@ -284,8 +288,8 @@ static void test_window(void)
 	} bad[] = {
 		{ "another BAR", 1, 20, 1 },
 		{ "a length of 0", 0, 20, 0 },
-		{ "a length of 3", 0, 20, 3 },
-		{ "a length of 8", 0, 20, 8 },
+		{ "a length of 3", 0, 60, 3 },
+		{ "a length of 8", 0, 64, 8 },
 		{ "a length of 2^32 - 1", 0, 20, 0xffffffff },
 		{ "an odd offset", 0, 18 + 1, 2 },
 		{ "the BAR's end", 0, 128, 1 },

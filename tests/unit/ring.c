@@ -108,7 +108,8 @@ static void test_wrap(void)
 		device->queues[0].credit = 1;
 		offer(0, SIZE, 5);
 		good &= next();
-		finish_request(device, 0, &request, 0);
+		finish_request(device, 0, &request, n);
+		good &= used(0)->ring[n % SIZE].len == n;
 	}
 	ok(good && used(0)->idx == (uint16_t)70000,
 	   "70000 requests: the indexes wrap");
@@ -401,6 +402,18 @@ static void test_pieces(void)
 	ok(!request_last_byte(&request), "then there is no last byte");
 }
 
+static void test_range(void)
+{
+	ok(guest_range(&guest, 0, MEMORY) == guest.memory &&
+	   guest_range(&guest, MEMORY, 0) && guest_range(&guest, 5, 1) ==
+	   guest.memory + 5, "what is in memory is found");
+	ok(!guest_range(&guest, 0, MEMORY + 1) &&
+	   !guest_range(&guest, MEMORY, 1) &&
+	   !guest_range(&guest, 16, -8ULL) &&
+	   !guest_range(&guest, -8ULL, 16) && !guest_range(&guest, -1ULL, 0),
+	   "what is not, is not, even if a sum overflows");
+}
+
 int main(void)
 {
 	const struct device model = {
@@ -410,6 +423,7 @@ int main(void)
 
 	start_bus();
 	device = add_device(&guest, &model);
+	test_range();
 	test_good_chain();
 	test_indirect();
 	test_wrap();
