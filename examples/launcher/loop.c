@@ -121,6 +121,7 @@ void loop_start(void)
 
 	get_epoll();
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS);	/* privileges.c: it must be heard */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(&thread, NULL, loop, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -46,6 +46,8 @@ static const int always[] = {
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(sched_yield), SCMP_SYS(sendmsg),
 	SCMP_SYS(sendto), SCMP_SYS(tgkill), SCMP_SYS(timerfd_settime),
 	SCMP_SYS(write), SCMP_SYS(writev),
+	/* A thread makes these when it begins, which may be only now. */
+	SCMP_SYS(rseq), SCMP_SYS(set_robust_list),
 };
 
 /* Of a network that others may join, or that leads outside; and of gdb's. */
