@@ -2,7 +2,7 @@
 /*
  * The console: a terminal, or what looks like one, is typed on by the test.
  *
- * Uses: console.c ring.c request.c device.c virtio.c virtio_pci.c pci.c loop.c memory.c
+ * Uses: console.c ring.c request.c device.c trace.c virtio.c virtio_pci.c pci.c loop.c memory.c
  */
 #define _GNU_SOURCE
 #include <errno.h>
