@@ -350,6 +350,29 @@ static void test_threads(void)
 	   "%u requests, answers and interrupts", ROUNDS);
 }
 
+/*
+ * A driver that makes requests while others are served, up to four at a time,
+ * and notifies the device only now and then.
+ */
+static void test_ahead(void)
+{
+	unsigned int wrong = 0, spins = 0;
+
+	pthread_mutex_lock(&machine_lock);
+	start_driver(device, 0, SIZE);
+	pthread_mutex_unlock(&machine_lock);
+	for (uint16_t n = 0; n < ROUNDS; n++) {
+		while ((uint16_t)(n - used_index(0)) >= 4)
+			if (++spins % 1000 == 0)
+				locked_notify(0);
+		wrong += n >= 4 && answer(0, n % 4) != n - 4U;
+		echo(0, n % 4, n);
+		if (n % 16 == 0)
+			locked_notify(0);
+	}
+	ok(!wrong, "%u requests, four at a time", ROUNDS);
+}
+
 /* And resets, in the midst of requests. */
 static void test_resets(void)
 {
@@ -398,6 +421,7 @@ int main(void)
 	test_own_registers();
 	ok(resets > 0, "the device itself hears of resets");
 	test_threads();
+	test_ahead();
 	test_resets();
 	return tap_end();
 }
