@@ -446,6 +446,8 @@ TESTS = {
     'host': ['host/%s.c', 'host/%s.py'],
     'mutants': ['mutants/%s.nw'],
     'vm': ['vm/cases/%s.sh', 'vm/%s'],
+    'unit': ['unit/%s.c'],
+    'fuzz': ['fuzz/%s.c'],
 }
 
 
