@@ -40,19 +40,20 @@ APPEND	=
 PARAMS	=
 ACCEL	= tcg
 T	=
+TIMELINE =
 
 # Only these targets hand them on: the kernel's own Makefiles should not see
 # our names.
-run shell check check-bochs check-kernels check-debug: export GUEST := $(GUEST)
-run shell check check-bochs check-kernels check-debug: export LGUEST := $(LGUEST)
-run shell check check-bochs check-kernels check-debug: export ARGS := $(ARGS)
-run shell check check-bochs check-kernels check-debug: export MEM := $(MEM)
-run shell check check-bochs check-kernels check-debug: export CPU := $(CPU)
-run shell check check-bochs check-kernels check-debug: export SMP := $(SMP)
-run shell check check-bochs check-kernels check-debug: export KERNEL := $(KERNEL)
-run shell check check-bochs check-kernels check-debug: export APPEND := $(APPEND)
-run shell: export PARAMS := $(PARAMS)
-run shell check check-bochs check-kernels check-debug: export ACCEL := $(ACCEL)
+run shell trace check check-bochs check-kernels check-debug: export GUEST := $(GUEST)
+run shell trace check check-bochs check-kernels check-debug: export LGUEST := $(LGUEST)
+run shell trace check check-bochs check-kernels check-debug: export ARGS := $(ARGS)
+run shell trace check check-bochs check-kernels check-debug: export MEM := $(MEM)
+run shell trace check check-bochs check-kernels check-debug: export CPU := $(CPU)
+run shell trace check check-bochs check-kernels check-debug: export SMP := $(SMP)
+run shell trace check check-bochs check-kernels check-debug: export KERNEL := $(KERNEL)
+run shell trace check check-bochs check-kernels check-debug: export APPEND := $(APPEND)
+run shell trace: export PARAMS := $(PARAMS)
+run shell trace check check-bochs check-kernels check-debug: export ACCEL := $(ACCEL)
 check check-bochs check-kernels check-debug check-mutants fuzz: export T := $(T)
 
 # ---------------------------------------------------------------------------
@@ -81,6 +82,13 @@ run: deps-run module launcher guests ## boot a Debian kernel in QEMU, run one gu
 .PHONY: shell
 shell: deps-run module launcher guests tests ## the same machine, with a shell in it
 	@tests/vm/vm.py shell
+
+# The status of the guest is no matter: its trace is drawn, however it ended.
+.PHONY: trace
+trace: deps-run module launcher guests ## run a guest, and draw when it ran: build/trace.json, build/trace.svg
+	@tests/vm/vm.py trace build/trace.json || [ -s build/trace.json ]
+	@Documentation/timeline --title=$(notdir $(GUEST)) $(TIMELINE) \
+		build/trace.json build/trace.svg
 
 .PHONY: html
 html: deps-book tangle ## weave the book: build/html/index.html
@@ -331,6 +339,7 @@ help: ## this list
 #:   CPU=max        its processor, as QEMU calls it
 #:   SMP=1          how many of them
 #:   APPEND=        more for the kernel's command line
+#:   TIMELINE=      how trace draws it: --first=100 --rows=20
 #:   PARAMS=        parameters for the module, such as shadows=4
 #:   ACCEL=tcg      or kvm, which is never chosen silently
 #: Variables, for the checks

@@ -28,6 +28,7 @@
 
 #define BUFFER_SIZE	65536
 #define EVENT_MAX	512
+#define SAVE_EVERY	500000000	/* ns: who is killed loses no more */
 #define FILE_MAX	(1ull << 30)	/* a viewer opens no more than that */
 
 static const char list_end[] = "\n]}\n";
@@ -37,7 +38,7 @@ atomic_bool tracing;
 
 static int file = -1;
 static off_t written;		/* without the end of the list */
-static uint64_t began;
+static uint64_t began, last_written;
 static char buffer[BUFFER_SIZE + END_LENGTH];
 static size_t used;
 
@@ -107,6 +108,7 @@ static void write_out(void)
 	}
 	written += used;
 	used = 0;
+	last_written = now();
 	if (written > (off_t)FILE_MAX)
 		tracing = false;
 }
@@ -114,7 +116,8 @@ static void write_out(void)
 static void add(const char *event, size_t length)
 {
 	lock();
-	if (tracing && used + length > BUFFER_SIZE)
+	if (tracing && (used + length > BUFFER_SIZE ||
+			now() - last_written > SAVE_EVERY))
 		write_out();
 	if (tracing) {
 		memcpy(buffer + used, event, length);

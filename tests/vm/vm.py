@@ -3,8 +3,9 @@
 
 usage: vm.py run      run one guest, exit with its status
        vm.py shell    an interactive shell with the module loaded
+       vm.py trace FILE   run one guest, and put its launcher's trace into FILE
 
-Both take their wishes from the environment, as `make` hands them on: GUEST,
+All take their wishes from the environment, as `make` hands them on: GUEST,
 LGUEST, ARGS, MEM, CPU, SMP, KERNEL, APPEND, ACCEL, PARAMS (see `make help`),
 and VM_TIMEOUT, the seconds after which a machine is given up (default 2000).
 
@@ -15,6 +16,7 @@ there if wanted, see VM.wire.  Everything the job
 needs travels in the initramfs: busybox, the module, launcher, guests, tests.
 """
 import ctypes
+import gzip
 import os
 import re
 import shlex
@@ -477,6 +479,34 @@ def run():
     return vm.status
 
 
+# The trace leaves the machine over its third serial line.
+TRACE = r'''
+%s
+%s
+status=$?
+stty -F /dev/ttyS2 raw -echo
+gzip -c /tmp/trace.json >/dev/ttyS2
+exit $status
+'''
+
+
+def trace(path):
+    command, files = command_line()
+    command = command.replace('lguest', 'lguest --trace=/tmp/trace.json', 1)
+    vm = from_environment('trace')
+    vm.wire = 'file'
+    try:
+        print('booting %s ...' % vm.describe(), file=sys.stderr, flush=True)
+        vm.echo = echo
+        vm.start(TRACE % (load(), command), files)
+        vm.finish()
+    finally:
+        vm.stop()
+    with open(path, 'wb') as file:
+        file.write(gzip.decompress(vm.outbox))
+    return vm.status
+
+
 SHELL = r'''
 %s
 export PS1='lguest# '
@@ -505,14 +535,15 @@ def shell():
 
 
 def main(args):
-    actions = {'run': run, 'shell': shell}
-    if len(args) != 1 or args[0] not in actions:
+    actions = {'run': run, 'shell': shell, 'trace': trace}
+    if not args or args[0] not in actions or \
+       len(args) != 1 + (args[0] == 'trace'):
         print(__doc__, file=sys.stderr)
         return 2
     # To be ended politely is like ctrl-C: leave nothing behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return actions[args[0]]()
+        return actions[args[0]](*args[1:])
     except VMError as error:
         print('vm.py: %s' % error, file=sys.stderr)
         return 1
