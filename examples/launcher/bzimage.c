@@ -125,31 +125,43 @@ static void find_payload(const struct file *kernel,
 		*size = rest;
 }
 
-/* Up to where it writes while it unpacks itself, if it says so. */
-static uint64_t end_of_unpacked(const struct setup_header *header)
+/*
+ * Where it unpacks itself, if it says so: at the place that it was linked for,
+ * or if it can, at a multiple of what we say in boot.c.
+ */
+static uint64_t unpacked_start(const struct setup_header *header)
 {
 	uint64_t start = header->pref_address;
 
 	if (header->version < 0x020a)
 		return 0;
-	/* It goes to the next multiple of what we say in boot.c. */
 	if (header->relocatable_kernel && start < KERNEL_ALIGNMENT)
 		start = KERNEL_ALIGNMENT;
-	return start + header->init_size;
+	return start;
+}
+
+static uint64_t unpacked_end(const struct setup_header *header)
+{
+	if (header->version < 0x020a)
+		return 0;
+	return unpacked_start(header) + header->init_size;
 }
 
 static void check_place(const struct file *kernel, const struct guest *guest,
 			const struct setup_header *header, uint64_t size)
 {
-	uint64_t end = LOAD_ADDRESS + size, unpacked = end_of_unpacked(header);
+	uint64_t start = unpacked_start(header);
+	uint64_t unpacked = unpacked_end(header);
+	uint64_t end = LOAD_ADDRESS + size;
 
-	/* A sum of 64 bits may have come out small. */
-	if (unpacked < header->pref_address ||
+	/* First the place, whose sum with a size may come out small. */
+	if (start > MEMORY_MAX * MEGABYTE ||
 	    unpacked > MEMORY_MAX * MEGABYTE || end > MEMORY_MAX * MEGABYTE)
 		die(STATUS_KERNEL,
-		    "%s wants to be at 0x%08" PRIx64
+		    "%s is for 0x%08" PRIx64 " to 0x%08" PRIx64
 		    ", which is in no guest's memory: that ends at %d MB at most",
-		    kernel->path, header->pref_address, MEMORY_MAX);
+		    kernel->path, start ?: LOAD_ADDRESS,
+		    unpacked > end ? unpacked : end, MEMORY_MAX);
 	if (unpacked > end)
 		end = unpacked;
 	if (end > guest->size)
@@ -168,7 +180,7 @@ static void check_place(const struct file *kernel, const struct guest *guest,
 void load_bzimage(struct guest *guest, const struct file *kernel)
 {
 	struct setup_header header;
-	uint64_t offset, size, unpacked;
+	uint64_t offset, size;
 
 	read_header(kernel, &header);
 	check_header(kernel, &header);
@@ -181,10 +193,9 @@ void load_bzimage(struct guest *guest, const struct file *kernel)
 	    LOAD_ADDRESS);
 
 	guest->entry = header.code32_start;
-	unpacked = end_of_unpacked(&header);
 	guest->kernel_end = LOAD_ADDRESS + size;
-	if (guest->kernel_end < unpacked)
-		guest->kernel_end = unpacked;
+	if (guest->kernel_end < unpacked_end(&header))
+		guest->kernel_end = unpacked_end(&header);
 	if (guest->initrd_end > (uint64_t)header.initrd_addr_max + 1)
 		guest->initrd_end = (uint64_t)header.initrd_addr_max + 1;
 }
