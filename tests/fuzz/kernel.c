@@ -43,7 +43,7 @@ static int file_of(const uint8_t *data, size_t size, unsigned int kind)
 	    pwrite(fd, data, size, 0) != (ssize_t)size)
 		abort();
 	if (kind == 1 && size >= sizeof(good_elf) &&
-	    pwrite(fd, &good_elf, 24, 0) != 24)
+	    pwrite(fd, &good_elf, sizeof(good_elf), 0) < 0)
 		abort();
 	for (size_t i = 0; kind == 2 && i < ARRAY_SIZE(bz); i++)
 		if (bz[i].offset + bz[i].length <= size &&
