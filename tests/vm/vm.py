@@ -449,7 +449,11 @@ def command_line():
     inside = '/guests/' + os.path.basename(path)
     files[inside[1:]] = read(path)
     wanted = shlex.split(os.environ.get('LGUEST') or '')
-    options = travellers(wanted or options_of(guest), files)
+    # What the user says instead, counts.
+    said = {word.partition('=')[0] for word in wanted}
+    needed = [word for word in options_of(guest)
+              if word.partition('=')[0] not in said]
+    options = travellers(needed + wanted, files)
     args = ' '.join(shlex.quote(word) for word in
                     shlex.split(os.environ.get('ARGS') or ''))
     return ' '.join(f'lguest {options} {inside} {args}'.split(' ')), files
