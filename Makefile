@@ -44,16 +44,16 @@ TIMELINE =
 
 # Only these targets hand them on: the kernel's own Makefiles should not see
 # our names.
-run shell trace check check-bochs check-kernels check-debug: export GUEST := $(GUEST)
-run shell trace check check-bochs check-kernels check-debug: export LGUEST := $(LGUEST)
-run shell trace check check-bochs check-kernels check-debug: export ARGS := $(ARGS)
-run shell trace check check-bochs check-kernels check-debug: export MEM := $(MEM)
-run shell trace check check-bochs check-kernels check-debug: export CPU := $(CPU)
-run shell trace check check-bochs check-kernels check-debug: export SMP := $(SMP)
-run shell trace check check-bochs check-kernels check-debug: export KERNEL := $(KERNEL)
-run shell trace check check-bochs check-kernels check-debug: export APPEND := $(APPEND)
-run shell trace: export PARAMS := $(PARAMS)
-run shell trace check check-bochs check-kernels check-debug: export ACCEL := $(ACCEL)
+run shell gdb trace check check-bochs check-kernels check-debug: export GUEST := $(GUEST)
+run shell gdb trace check check-bochs check-kernels check-debug: export LGUEST := $(LGUEST)
+run shell gdb trace check check-bochs check-kernels check-debug: export ARGS := $(ARGS)
+run shell gdb trace check check-bochs check-kernels check-debug: export MEM := $(MEM)
+run shell gdb trace check check-bochs check-kernels check-debug: export CPU := $(CPU)
+run shell gdb trace check check-bochs check-kernels check-debug: export SMP := $(SMP)
+run shell gdb trace check check-bochs check-kernels check-debug: export KERNEL := $(KERNEL)
+run shell gdb trace check check-bochs check-kernels check-debug: export APPEND := $(APPEND)
+run shell gdb trace: export PARAMS := $(PARAMS)
+run shell gdb trace check check-bochs check-kernels check-debug: export ACCEL := $(ACCEL)
 check check-bochs check-kernels check-debug check-mutants fuzz: export T := $(T)
 
 # ---------------------------------------------------------------------------
@@ -82,6 +82,10 @@ run: deps-run module launcher guests ## boot a Debian kernel in QEMU, run one gu
 .PHONY: shell
 shell: deps-run module launcher guests tests ## the same machine, with a shell in it
 	@tests/vm/vm.py shell
+
+.PHONY: gdb
+gdb: deps-run deps-check module launcher guests ## run a guest that waits for gdb, and gdb
+	@tests/vm/vm.py gdb
 
 # The status of the guest is no matter: its trace is drawn, however it ended.
 .PHONY: trace

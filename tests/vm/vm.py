@@ -3,6 +3,7 @@
 
 usage: vm.py run      run one guest, exit with its status
        vm.py shell    an interactive shell with the module loaded
+       vm.py gdb      run one guest under gdb, which is here and not there
        vm.py trace FILE   run one guest, and put its launcher's trace into FILE
 
 All take their wishes from the environment, as `make` hands them on: GUEST,
@@ -12,8 +13,8 @@ and VM_TIMEOUT, the seconds after which a machine is given up (default 2000).
 The machine has two serial lines.  ttyS0 is the kernel's console; it goes to a
 file, and the whole of it is searched for complaints when the machine is off.
 ttyS1 is the job's: its output, and in `shell` its input.  A third, ttyS2, is
-there if wanted, see VM.wire.  Everything the job
-needs travels in the initramfs: busybox, the module, launcher, guests, tests.
+there if wanted, see VM.wire.  Everything the job needs travels in the
+initramfs: busybox, the module, launcher, guests, tests.
 """
 import ctypes
 import gzip
@@ -511,6 +512,42 @@ def trace(path):
     return vm.status
 
 
+# gdb, outside, talks to the launcher over the third serial line as well.
+DEBUG = r'''
+%s
+ifconfig lo 127.0.0.1 up
+stty -F /dev/ttyS2 raw -echo
+%s &
+launcher=$!
+while ! nc 127.0.0.1 1234 </dev/ttyS2 >/dev/ttyS2 2>/dev/null &&
+	kill -0 $launcher; do sleep 0.2; done
+wait $launcher
+'''
+
+
+def gdb():
+    command, files = command_line()
+    command = command.replace('lguest', 'lguest --gdb=1234', 1)
+    vm = from_environment('gdb')
+    vm.wire = 'socket'
+    try:
+        print('booting %s ...' % vm.describe(), file=sys.stderr, flush=True)
+        vm.echo = echo
+        vm.start(DEBUG % (load(), command), files)
+        vm.wait_for('waiting for gdb')
+        # Ctrl-C is for gdb, which sends it on to the guest.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        subprocess.run(
+            ['gdb', '-q', '-ex', 'target remote %s/wire' % vm.dir,
+             guest_file(os.environ.get('GUEST') or 'hello')],
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        signal.signal(signal.SIGINT, before)
+        vm.finish()
+    finally:
+        vm.stop()
+    return vm.status
+
+
 SHELL = r'''
 %s
 export PS1='lguest# '
@@ -539,7 +576,7 @@ def shell():
 
 
 def main(args):
-    actions = {'run': run, 'shell': shell, 'trace': trace}
+    actions = {'run': run, 'shell': shell, 'trace': trace, 'gdb': gdb}
     if not args or args[0] not in actions or \
        len(args) != 1 + (args[0] == 'trace'):
         print(__doc__, file=sys.stderr)
