@@ -53,7 +53,8 @@ void trace_exit(struct guest *guest, const struct lguest_exit *exit)
 	left = trace_now();
 	ioctl(guest->fd, LGUEST_GET_REGS, &regs);
 	ioctl(guest->fd, LGUEST_GET_STATS, &stats);
-	if (exit && exit->reason == LGUEST_EXIT_PRIVILEGED)
+	if (exit && (exit->reason == LGUEST_EXIT_PRIVILEGED ||
+		     exit->reason == LGUEST_EXIT_MMIO))
 		memcpy(&insn, exit->insn, sizeof(insn));
 	trace_span("guest", entered, left,
 		   "\"exit\":\"%s\",\"eip\":\"0x%08x\",\"ring\":%u,\"insn\":\"%08x\",\"address\":\"0x%08x\",\"visits\":%llu",
