@@ -167,17 +167,26 @@ void find_user(const char *name, struct user *user)
 	*user = (struct user) { entry->pw_uid, entry->pw_gid };
 }
 
-/*
- * The groups first: who is no longer root cannot leave them. The memory of the
- * guest was root's to lock, and shall still be lockable.
- */
+/* The memory of the guest was root's to lock, and shall still be lockable. */
+static void keep_locking(void)
+{
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) == 0 ||
+	    getrlimit(RLIMIT_MEMLOCK, &limit))
+		return;
+	/* In a container root may not, but this may be enough. */
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
+/* The groups first: who is no longer root cannot leave them. */
 void become_user(const struct user *user)
 {
-	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	gid_t group = user->gid;
 
-	if (setrlimit(RLIMIT_MEMLOCK, &all) || setgroups(1, &group) ||
-	    setgid(group) || setuid(user->uid))
+	keep_locking();
+	if (setgroups(1, &group) || setgid(group) || setuid(user->uid))
 		die(STATUS_ERROR, "--drop-to: cannot become that user: %s",
 		    strerror(errno));
 	if (setuid(0) == 0)

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A user's terminal, and what is left of it.
+ *
+ * A child that has a terminal does what the launcher does with it, and says so.
+ * We are the user at the other side, who sees the settings as well.
+ *
+ * Vulnerable: a shell without an echo afterwards; a Ctrl-C that kills the
+ * launcher instead of what runs in the guest; no way out of a guest that hangs.
+ *
+ * Uses: terminal.c keeper.c
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+#include <utmp.h>
+
+#include "unit.h"
+
+#include "keeper.h"
+#include "terminal.h"
+
+static int user;		/* our side of the terminal */
+static int report;		/* where the child says what it has read */
+static pid_t child;
+static struct termios before;
+
+/* The launcher: "raw" if the guest reads. */
+static _Noreturn void launcher(int to, bool raw)
+{
+	char text[64];
+	ssize_t got;
+
+	terminal_start();
+	keeper_start((const char *const [KEPT_FILES]) { NULL });
+	if (raw)
+		terminal_raw();
+	dprintf(to, "ready\n");
+	for (;;) {
+		got = terminal_read(text, sizeof(text));
+		if (got < 0 && errno != EAGAIN)
+			exit(90);
+		if (got > 0 && memchr(text, 'q', got))
+			exit(STATUS_KILLED);
+		for (ssize_t i = 0; i < got; i++)
+			dprintf(to, "%02x ", text[i]);
+	}
+}
+
+/* A line of what the child says: up to a newline, or all that comes. */
+static const char *heard(void)
+{
+	static char text[256];
+	size_t used = 0;
+	struct pollfd poll_report = { report, POLLIN, 0 };
+
+	while (used < sizeof(text) - 1 && poll(&poll_report, 1, 500) > 0 &&
+	       read(report, text + used, 1) == 1)
+		if (text[used++] == '\n')
+			break;
+	text[used] = '\0';
+	return text;
+}
+
+static void start(bool raw)
+{
+	int ends[2], other;
+
+	if (openpty(&user, &other, NULL, NULL, NULL) ||
+	    tcgetattr(user, &before) || pipe(ends)) {
+		printf("Bail out! no terminal\n");
+		exit(99);
+	}
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		close(user);
+		close(ends[0]);
+		login_tty(other);
+		launcher(ends[1], raw);
+	}
+	close(other);
+	close(ends[1]);
+	report = ends[0];
+	heard();
+}
+
+static bool same(void)
+{
+	struct termios now;
+
+	return tcgetattr(user, &now) == 0 && now.c_iflag == before.c_iflag &&
+	       now.c_oflag == before.c_oflag && now.c_lflag == before.c_lflag &&
+	       now.c_cflag == before.c_cflag;
+}
+
+/* The keeper needs a moment. */
+static bool same_soon(void)
+{
+	for (int i = 0; i < 200 && !same(); i++)
+		usleep(10000);
+	return same();
+}
+
+static bool types(const char *text, const char *expected)
+{
+	const char *got;
+
+	if (write(user, text, strlen(text)) < 0)
+		return false;
+	got = heard();
+	if (!strcmp(got, expected))
+		return true;
+	note("heard '%s', not '%s'", got, expected);
+	return false;
+}
+
+static int end(void)
+{
+	int status;
+
+	waitpid(child, &status, 0);
+	return status;
+}
+
+static void finish(void)
+{
+	close(user);
+	close(report);
+}
+
+static void test_keys(void)
+{
+	struct termios now;
+
+	start(true);
+	tcgetattr(user, &now);
+	ok(!same() && !(now.c_lflag & (ECHO | ICANON | ISIG)) &&
+	   now.c_oflag & OPOST, "the guest reads: raw, but for output");
+	ok(types("a", "61 "), "a key is the guest's at once");
+	ok(types("\3\32\34\4", "03 1a 1c 04 "),
+	   "so are Ctrl-C, Ctrl-Z, Ctrl-\\ and Ctrl-D");
+	ok(types("\1a", "01 ") && types("\1\1", "01 ") && types("\1h", "") &&
+	   types("b\1", "62 ") && types("ac", "01 63 "),
+	   "Ctrl-A a sends Ctrl-A, also in pieces");
+	ok(types("\1z", "") && types("x", "78 "),
+	   "Ctrl-A and anything else is nothing");
+	types("\1x", "");
+	ok(end() == STATUS_OFF << 8 && same(), "Ctrl-A x leaves, and restores");
+	finish();
+}
+
+static void test_quiet(void)
+{
+	start(false);
+	ok(same(), "the guest does not read: nothing is changed");
+	ok(types("\1x\n", "01 78 0a "), "and Ctrl-A is nothing special");
+	kill(child, SIGKILL);
+	end();
+	usleep(100000);
+	ok(same(), "nothing has to be restored");
+	finish();
+}
+
+static void test_end(int signal)
+{
+	int status;
+
+	start(true);
+	kill(child, signal);
+	status = end();
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == signal,
+	   "%s ends it", strsignal(signal));
+	/* Only after kill -9 is somebody else to do it. */
+	ok(signal == SIGKILL || signal == SIGABRT ? same_soon() : same(),
+	   "%s: the terminal is restored", strsignal(signal));
+	finish();
+}
+
+static void test_exit(void)
+{
+	start(true);
+	types("q", "");
+	ok(end() == STATUS_KILLED << 8 && same(),
+	   "a launcher that exits restores the terminal");
+	finish();
+}
+
+/* A shell has its own settings meanwhile. */
+static void test_continued(void)
+{
+	struct termios shell = before;
+
+	start(true);
+	kill(child, SIGSTOP);
+	waitpid(child, NULL, WUNTRACED);
+	tcsetattr(user, TCSANOW, &shell);
+	kill(child, SIGCONT);
+	/* So that it has something to do: a sanitizer delays the signal. */
+	types("\n", "0a ");
+	for (int i = 0; i < 200 && same(); i++)
+		usleep(10000);
+	ok(!same() && types("\3", "03 "), "stopped and continued: raw again");
+	kill(child, SIGTERM);
+	end();
+	ok(same(), "and restored in the end");
+	finish();
+}
+
+/* What is no terminal is left alone. */
+static void test_pipe(void)
+{
+	int ends[2], input[2];
+
+	if (pipe(ends) || pipe(input))
+		exit(99);
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		dup2(input[0], STDIN_FILENO);
+		close(input[1]);
+		launcher(ends[1], true);
+	}
+	close(ends[1]);
+	report = ends[0];
+	user = input[1];
+	heard();
+	ok(types("\1x\1a", "01 78 01 61 "), "from a pipe, all is the guest's");
+	kill(child, SIGKILL);
+	end();
+	finish();
+}
+
+int main(void)
+{
+	static const int signals[] = {
+		SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGKILL, SIGABRT
+	};
+
+	test_keys();
+	test_quiet();
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		test_end(signals[i]);
+	test_exit();
+	test_continued();
+	test_pipe();
+	return tap_end();
+}
