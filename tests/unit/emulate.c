@@ -457,6 +457,12 @@ static void try_long_string(void)
 	t.regs.edi = t.address;
 	t.regs.ecx = 3 * 4096;
 	ok(compare(&t), "movs of three pages, in several pieces");
+	run_trial(&guest, &t.regs, t.code, t.length, LGUEST_EXIT_MMIO,
+		  t.address);
+	ok(t.regs.ecx > 0 && t.regs.ecx < 3 * 4096 &&
+	   t.regs.esi == RAM + 1 + 3 * 4096 - t.regs.ecx,
+	   "after %u of it the guest has its interrupts",
+	   3 * 4096 - t.regs.ecx);
 }
 
 /* --- ports -------------------------------------------------------------------- */
@@ -598,7 +604,7 @@ static void try_port_strings(void)
 	   "outsw, downwards");
 }
 
-/* --- what is refused, and leaves everything as it was --------------------------- */
+/* --- what is refused, and leaves everything as it was -------------------- */
 
 static bool refused(const char *code, size_t length, uint32_t reason,
 		    uint32_t address, struct lguest_regs *regs)
@@ -617,6 +623,62 @@ static bool refused(const char *code, size_t length, uint32_t reason,
 		return false;
 	}
 	return true;
+}
+
+/*
+ * Two pages that are neighbours in the guest's tables only, the last of its
+ * memory and the first. An element lies across the border.
+ */
+static void try_tables(void)
+{
+	uint32_t *directory = (uint32_t *)(guest.memory + 0x1000);
+	uint32_t *table = (uint32_t *)(guest.memory + 0x2000);
+	uint8_t *last = guest.memory + RAM_END - 4096, *first = guest.memory;
+	uint32_t value = ~0x1e9u * 0x01010101u;
+	struct lguest_regs regs;
+	bool good;
+
+	directory[1] = 0x2000 | 7;
+	table[0] = (RAM_END - 4096) | 7;
+	table[1] = 0 | 7;
+	table[2] = DEVICES | 3;
+	table[3] = DEVICES | 7;
+	top = 0x1000;
+	random_regs(&regs);
+	regs.edx = 0x1e9;
+	regs.edi = 0x400fff;
+	good = do_port((const uint8_t *)"\x6d", 1, &regs);
+	ok(good && last[4095] == (uint8_t)value &&
+	   !memcmp(first, (uint8_t *)&value + 1, 3) &&
+	   regs.edi == 0x401003, "insd, one byte here and three there");
+	ok((table[0] & 0x60) == 0x60 && (table[1] & 0x60) == 0x60,
+	   "both pages are marked");
+
+	memcpy(last + 4094, "ab", 2);
+	memcpy(first, "cd", 2);
+	random_regs(&regs);
+	regs.esi = 0x400ffe;
+	regs.edi = 0x402010;
+	good = run_trial(&guest, &regs, (const uint8_t *)"\xa5", 1,
+			 LGUEST_EXIT_MMIO, DEVICES + 0x10);
+	ok(good && !memcmp(device + 0x10, "abcd", 4),
+	   "movsd from there to a device");
+	table[1] = 0;
+	regs.esi = 0x400ffe;
+	ok(refused("\xa5", 1, LGUEST_EXIT_MMIO, DEVICES + 0x14, &regs),
+	   "refused: half of an element is nowhere");
+
+	random_regs(&regs);
+	regs.edi = 0x403010;
+	regs.cs = 0x73;
+	good = run_trial(&guest, &regs, (const uint8_t *)"\x8b\x07", 2,
+			 LGUEST_EXIT_MMIO, DEVICES + 0x10);
+	regs.edi = 0x402010;
+	regs.eip = 0;
+	ok(good && refused("\x8b\x07", 2, LGUEST_EXIT_MMIO, DEVICES + 0x10,
+			   &regs),
+	   "ring 3 has the devices that the guest's tables give it");
+	top = LGUEST_NO_TOP;
 }
 
 static void try_refused(void)
@@ -651,7 +713,8 @@ static void try_refused(void)
 	}
 	random_regs(&regs);
 	regs.edi = DEVICES + 0x10;
-	ok(refused("\x8b\x07", 2, LGUEST_EXIT_MMIO, DEVICES + 0x14, &regs),
+	ok(refused("\x8b\x07", 2, LGUEST_EXIT_MMIO, DEVICES + 0x14, &regs) &&
+	   refused("\x89\x07", 2, LGUEST_EXIT_MMIO, DEVICES + 0x14, &regs),
 	   "refused: another address than the host's");
 	ok(refused("\x8b\x07", 2, LGUEST_EXIT_PRIVILEGED, 0, &regs),
 	   "refused: no port, where one must be");
@@ -769,6 +832,7 @@ int main(int argc, char **argv)
 	try_ring3();
 	try_port_strings();
 	try_refused();
+	try_tables();
 	try_short();
 	try_short_addresses();
 	return tap_end();

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -151,9 +152,10 @@ static void test_ends(void)
 int main(void)
 {
 	const char *const paths[KEPT_FILES] = { path, path };
+	const struct rlimit few = { 64, 64 };
 	int fd = mkstemp(path);
 
-	if (fd < 0)
+	if (fd < 0 || setrlimit(RLIMIT_NOFILE, &few))
 		exit(99);
 	close(fd);
 	keeper_start(paths);

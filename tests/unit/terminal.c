@@ -2,8 +2,10 @@
 /*
  * A user's terminal, and what is left of it.
  *
- * A child that has a terminal does what the launcher does with it, and says so.
- * We are the user at the other side, who sees the settings as well.
+ * A child has a terminal, as a shell has. A child of that one does what the
+ * launcher does with it, and says so. We are the user at the other side, who
+ * sees the settings as well. (Without the shell, the kernel itself would tidy
+ * up when the launcher dies.)
  *
  * Vulnerable: a shell without an echo afterwards; a Ctrl-C that kills the
  * launcher instead of what runs in the guest; no way out of a guest that hangs.
@@ -27,8 +29,9 @@
 #include "terminal.h"
 
 static int user;		/* our side of the terminal */
-static int report;		/* where the child says what it has read */
-static pid_t child;
+static int report;		/* where the launcher says what it has read */
+static int news;		/* where the shell says who it is, and its end */
+static pid_t shell, child;
 static struct termios before;
 
 /* The launcher: "raw" if the guest reads. */
@@ -68,26 +71,57 @@ static const char *heard(void)
 	return text;
 }
 
+/* Start a launcher, say its number, and what has become of it. */
+static _Noreturn void run_shell(int to, int tell, bool raw)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		close(tell);
+		launcher(to, raw);
+	}
+	close(to);
+	if (write(tell, &pid, sizeof(pid)) != sizeof(pid))
+		_exit(99);
+	while (waitpid(pid, &status, WUNTRACED) == pid)
+		if (write(tell, &status, sizeof(status)) < 0)
+			break;
+	for (;;)
+		pause();
+}
+
+static int next_news(void)
+{
+	int number = -1;
+
+	if (read(news, &number, sizeof(number)) != sizeof(number))
+		note("the shell is gone");
+	return number;
+}
+
 static void start(bool raw)
 {
-	int ends[2], other;
+	int to[2], tell[2], other;
 
 	if (openpty(&user, &other, NULL, NULL, NULL) ||
-	    tcgetattr(user, &before) || pipe(ends)) {
+	    tcgetattr(user, &before) || pipe(to) || pipe(tell)) {
 		printf("Bail out! no terminal\n");
 		exit(99);
 	}
 	fflush(stdout);
-	child = fork();
-	if (child == 0) {
+	shell = fork();
+	if (shell == 0) {
 		close(user);
-		close(ends[0]);
 		login_tty(other);
-		launcher(ends[1], raw);
+		run_shell(to[1], tell[1], raw);
 	}
 	close(other);
-	close(ends[1]);
-	report = ends[0];
+	close(to[1]);
+	close(tell[1]);
+	report = to[0];
+	news = tell[0];
+	child = next_news();
 	heard();
 }
 
@@ -121,18 +155,14 @@ static bool types(const char *text, const char *expected)
 	return false;
 }
 
-static int end(void)
-{
-	int status;
-
-	waitpid(child, &status, 0);
-	return status;
-}
-
 static void finish(void)
 {
+	kill(shell, SIGKILL);
+	waitpid(shell, NULL, 0);
 	close(user);
 	close(report);
+	close(news);
+	news = -1;
 }
 
 static void test_keys(void)
@@ -152,7 +182,7 @@ static void test_keys(void)
 	ok(types("\1z", "") && types("x", "78 "),
 	   "Ctrl-A and anything else is nothing");
 	types("\1x", "");
-	ok(end() == STATUS_OFF << 8 && same(), "Ctrl-A x leaves, and restores");
+	ok(next_news() == STATUS_OFF << 8 && same(), "Ctrl-A x leaves, and restores");
 	finish();
 }
 
@@ -162,7 +192,7 @@ static void test_quiet(void)
 	ok(same(), "the guest does not read: nothing is changed");
 	ok(types("\1x\n", "01 78 0a "), "and Ctrl-A is nothing special");
 	kill(child, SIGKILL);
-	end();
+	next_news();
 	usleep(100000);
 	ok(same(), "nothing has to be restored");
 	finish();
@@ -174,7 +204,7 @@ static void test_end(int signal)
 
 	start(true);
 	kill(child, signal);
-	status = end();
+	status = next_news();
 	ok(WIFSIGNALED(status) && WTERMSIG(status) == signal,
 	   "%s ends it", strsignal(signal));
 	/* Only after kill -9 is somebody else to do it. */
@@ -187,7 +217,7 @@ static void test_exit(void)
 {
 	start(true);
 	types("q", "");
-	ok(end() == STATUS_KILLED << 8 && same(),
+	ok(next_news() == STATUS_KILLED << 8 && same(),
 	   "a launcher that exits restores the terminal");
 	finish();
 }
@@ -195,12 +225,12 @@ static void test_exit(void)
 /* A shell has its own settings meanwhile. */
 static void test_continued(void)
 {
-	struct termios shell = before;
+	struct termios shells = before;
 
 	start(true);
 	kill(child, SIGSTOP);
-	waitpid(child, NULL, WUNTRACED);
-	tcsetattr(user, TCSANOW, &shell);
+	next_news();
+	tcsetattr(user, TCSANOW, &shells);
 	kill(child, SIGCONT);
 	/* So that it has something to do: a sanitizer delays the signal. */
 	types("\n", "0a ");
@@ -208,7 +238,7 @@ static void test_continued(void)
 		usleep(10000);
 	ok(!same() && types("\3", "03 "), "stopped and continued: raw again");
 	kill(child, SIGTERM);
-	end();
+	next_news();
 	ok(same(), "and restored in the end");
 	finish();
 }
@@ -216,24 +246,22 @@ static void test_continued(void)
 /* What is no terminal is left alone. */
 static void test_pipe(void)
 {
-	int ends[2], input[2];
+	int to[2], input[2];
 
-	if (pipe(ends) || pipe(input))
+	if (pipe(to) || pipe(input))
 		exit(99);
 	fflush(stdout);
-	child = fork();
-	if (child == 0) {
+	shell = fork();
+	if (shell == 0) {
 		dup2(input[0], STDIN_FILENO);
 		close(input[1]);
-		launcher(ends[1], true);
+		launcher(to[1], true);
 	}
-	close(ends[1]);
-	report = ends[0];
+	close(to[1]);
+	report = to[0];
 	user = input[1];
 	heard();
 	ok(types("\1x\1a", "01 78 01 61 "), "from a pipe, all is the guest's");
-	kill(child, SIGKILL);
-	end();
 	finish();
 }
 
