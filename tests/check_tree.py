@@ -178,6 +178,10 @@ def names():
                      % (path, number, line.strip()))
 
 
+def manual():
+    run('mandoc', '-Tlint', '-Wwarning', MANUAL)
+
+
 def lint(report):
     report.run('lint: the rules of the book', book_rules)
     for root in ROOTS:
@@ -192,6 +196,7 @@ def lint(report):
     report.run('lint: sparse', sparse)
     report.run('lint: python', python)
     report.run('lint: shell', shell)
+    report.run('lint: the manual page', manual)
     report.run('lint: no archive is named', names)
 
 
@@ -440,6 +445,23 @@ def front_door():
         need(target in targets, 'README.md names make ' + target)
 
 
+MANUAL = 'examples/launcher/lguest.1'
+
+
+def options():
+    """The launcher, its --help and its manual know the same options."""
+    text = '\n'.join(lines('examples/launcher/options.c'))
+    table = set(re.findall(r'^\t\{ "([a-z-]+)",', text, re.MULTILINE))
+    helped = set(re.findall(r'^ +(?:-\w, )?--([a-z-]+)',
+                            run(BUILD + '/lguest', '--help'), re.MULTILINE))
+    manual = set(re.findall(r'^\.It .*?Fl Fl ([a-z-]+)',
+                            '\n'.join(lines(MANUAL)), re.MULTILINE))
+    need(len(table) >= 8, 'where are the options?')
+    for name, found in ('--help', helped), (MANUAL, manual):
+        need(found == table, '%s and options.c do not agree on %s'
+             % (name, sorted(found ^ table)))
+
+
 # Where a test that tests/abi.md names may be.
 TESTS = {
     'guest': ['guest/%s.c'],
@@ -484,4 +506,5 @@ def check(report):
     report.run('tree: the HTML holds the program', round_trip)
     report.run("tree: the book's links resolve", links)
     report.run('tree: make help is complete', front_door)
+    report.run("tree: the launcher's options are documented", options)
     report.run('tree: each rule of the ABI has its tests', abi_table)

@@ -7,6 +7,7 @@
  * module only lends it the real CPU.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,23 @@ void print_output(const char *text, size_t length)
 	if (fwrite(text, 1, length, stdout) < length || fflush(stdout) == EOF)
 		die(STATUS_ERROR, "cannot write to standard output: %s",
 		    strerror(errno));
+}
+
+/*
+ * Whoever started us may have closed some of the first three files. No other
+ * file shall get such a number, or our messages would go there. These can be
+ * neither read nor written as they should be, so it is an error as before.
+ */
+static void occupy_standard_files(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_CLOEXEC |
+			  (fcntl(STDIN_FILENO, F_GETFD) < 0 ? O_WRONLY :
+							      O_RDONLY));
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	close(fd);
 }
 
 static int open_file(enum kept which, const char *path)
@@ -152,6 +170,7 @@ int main(int argc, char **argv)
 	struct user user = { 0 };
 	struct lguest_exit end;
 
+	occupy_standard_files();
 	parse_options(&options, argc, argv);
 	if (options.drop_to)
 		find_user(options.drop_to, &user);

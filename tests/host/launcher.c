@@ -11,8 +11,12 @@
  */
 #include "host.h"
 #include <libgen.h>
+#include <pty.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <termios.h>
+#include <utmp.h>
 
 static char launcher[512], guests[512], tests[512];
 
@@ -245,6 +249,149 @@ static void test_restart(void)
 	unlink(first);
 }
 
+/* --- a bzImage ----------------------------------------------------------- */
+
+/* Code for any address, which does not count on anything in memory. */
+GUEST_CODE(bzimage_code, "movl $0x80, " TEXT_OF(LGUEST_DATA) "+1384;"
+	   GUEST_INIT
+	   "movl $0x756f6e65, " TEXT_OF(MESSAGE) ";"	/* "enou" */
+	   "movl $0x00006867, " TEXT_OF(MESSAGE) "+4;"	/* "gh" */
+	   GUEST_OFF);
+
+static void test_bzimage(void)
+{
+	char path[] = "/tmp/lguest-bzimage";
+	struct job job = { .args = { "", path } };
+	struct job initrd = { .args = { "", "--initrd", path, path } };
+	struct job small = { .args = { "", "-m1", path } };
+	static uint8_t image[1536];
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	image[0x1f1] = 1;			/* sectors of setup */
+	image[0x1f4] = 512 / 16;		/* size of the rest */
+	memcpy(image + 0x1fe, "\x55\xaa", 2);
+	memcpy(image + 0x202, "HdrS\x07\x02", 6);
+	image[0x211] = 1;			/* goes to 1 MB */
+	memcpy(image + 0x214, "\x10\x00\x10", 3);	/* starts there */
+	memcpy(image + 0x22c, "\xff\xff\xff\x37", 4);
+	memcpy(image + 1024 + 16, bzimage_code,
+	       bzimage_code_end - bzimage_code);
+	if (write(fd, image, sizeof(image)) != sizeof(image))
+		bail_out("no file");
+	close(fd);
+	ok(launched(job) == 0 && says("enough\n"), "a bzImage runs");
+	ok(launched(initrd) == 0 && says("enough\n"), "with an initrd");
+	ok(launched(small) == 4 && says("try -m 2"), "it needs 2 MB");
+	unlink(path);
+}
+
+/* --- another user -------------------------------------------------------- */
+
+static bool belongs_to(pid_t pid, uid_t uid)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	return stat(path, &st) == 0 && st.st_uid == uid;
+}
+
+/* It is one that may neither open the device, nor read the kernel again. */
+static void test_drop(void)
+{
+	char first[] = "/tmp/lguest-secret";
+	struct job job = { .args = { "", "--drop-to", "nobody", "-m", "64",
+				     guest(tests, "lastpage"), "touch" } };
+	struct job no_one = { .args = { "", "--drop-to", "no-such-user",
+					first } };
+	struct job again = { .args = { "", "--drop-to", "nobody", first } };
+	int from, status;
+	pid_t pid;
+
+	ok(launched(job) == 0 && says("ok "),
+	   "--drop-to nobody, and all of 64 MB");
+	ok(launched(no_one) == 2 && says("no such user"),
+	   "--drop-to somebody who does not exist");
+
+	copy(guest(tests, "restart"), first);
+	chmod(first, 0600);
+	pid = launch(&again, &from);
+	ok(read_until(from, "once more\nlguest: the guest asked to be started again\nonce more\n"),
+	   "a guest that is started again, whose launcher is nobody");
+	ok(belongs_to(pid, 0), "which other processes of nobody's cannot trace");
+	kill(pid, SIGKILL);
+	status = end_child(pid);
+	ok(WIFSIGNALED(status), "and it ran (status %#x)", status);
+	close(from);
+	unlink(first);
+}
+
+/* --- a terminal ---------------------------------------------------------- */
+
+static struct termios settings_of(int fd)
+{
+	struct termios settings = { 0 };
+
+	tcgetattr(fd, &settings);
+	return settings;
+}
+
+static bool is_raw(int fd)
+{
+	return !(settings_of(fd).c_lflag & (ECHO | ICANON | ISIG));
+}
+
+/* As our child's terminal; returns our side of it. */
+static int launch_on_terminal(const char *kernel, pid_t *pid)
+{
+	const char *args[] = { "lguest", kernel, NULL };
+	int user, other;
+
+	if (openpty(&user, &other, NULL, NULL, NULL))
+		bail_out("no terminal: %s", strerror(errno));
+	memset(output, 0, sizeof(output));
+	fflush(stdout);
+	*pid = fork();
+	if (*pid == 0) {
+		login_tty(other);
+		execv(launcher, (char **)args);
+		_exit(99);
+	}
+	close(other);
+	return user;
+}
+
+static void test_terminal(void)
+{
+	pid_t pid;
+	int user, status;
+
+	mkdir("/dev/pts", 0755);
+	mount("devpts", "/dev/pts", "devpts", 0, "ptmxmode=666");
+	user = launch_on_terminal(guest(tests, "console"), &pid);
+	read_until(user, "!");
+	for (int i = 0; i < 500 && !is_raw(user); i++)
+		sleep_ms(10);
+	ok(is_raw(user), "a guest that reads the terminal has it to itself");
+	output[0] = '\0';
+	ok(write(user, "\3\32x", 3) == 3 && read_until(user, "\3\32x"),
+	   "Ctrl-C and Ctrl-Z are the guest's");
+	ok(write(user, "\1x", 2) == 2 && read_until(user, "have left") &&
+	   !is_raw(user), "Ctrl-A x leaves it");
+	status = end_child(pid);
+	ok(status == 0, "and the launcher ends well (status %#x)", status);
+	close(user);
+
+	user = launch_on_terminal(guest(tests, "loop"), &pid);
+	sleep_ms(500);
+	ok(!is_raw(user), "a guest that does not, has not");
+	ok(write(user, "\3", 1) == 1, "Ctrl-C");
+	status = end_child(pid);
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT,
+	   "ends it (status %#x)", status);
+	close(user);
+}
+
 /* --- who may ----------------------------------------------------------- */
 
 static void become_nobody(void)
@@ -405,6 +552,9 @@ int main(void)
 	test_examples();
 	test_killed();
 	test_restart();
+	test_bzimage();
+	test_drop();
+	test_terminal();
 	test_permission();
 	test_memlock();
 	test_memory();

@@ -12,6 +12,7 @@ the environment repeat or prolong it. Prints TAP.
 import glob
 import os
 import random
+import re
 import resource
 import struct
 import subprocess
@@ -203,6 +204,51 @@ def test_good(kernels):
     ok(accepted(result), 'a segment up to the last byte of memory', *result)
 
 
+def test_closed(kernels):
+    """Nothing may get the number of a file that was closed."""
+    path = kernels.write(elf())
+    for close in ('<&-', '>&-', '2>&-', '<&- >&- 2>&-'):
+        done = subprocess.run(['sh', '-c', 'exec "$0" -v "$1" ' + close,
+                               LAUNCHER, path], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        ok(done.returncode == 1 and (b'/dev/lguest' in done.stderr or
+                                     '2>' in close) and
+           (b'/dev/lguest' not in done.stdout),
+           'started with ' + close, done)
+
+
+def bzimage():
+    """A small kernel of protocol 2.07."""
+    data = bytearray(1024) + b'\xeb\xfe' * 256
+    struct.pack_into('<BHI', data, 0x1f1, 1, 0, 32)
+    struct.pack_into('<H', data, 0x1fe, 0xaa55)
+    struct.pack_into('<4sH', data, 0x202, b'HdrS', 0x207)
+    struct.pack_into('<BHI', data, 0x211, 1, 0, 0x100000)
+    struct.pack_into('<I', data, 0x22c, 0x37ffffff)
+    return bytes(data)
+
+
+def test_devices(kernels):
+    """What fields are checked is the business of unit/load."""
+    path = kernels.write(bzimage())
+    ok(accepted(launch(path)), 'a bzImage', *launch(path))
+    result = launch('--initrd', path, '--rng', '--block', path + ',ro', path)
+    ok(accepted(result), 'an initrd, a disk, random numbers', *result)
+    result = launch('--initrd', path + 'x', path)
+    ok(refused(result, 4, path + 'x', 'No such file'), 'no such initrd',
+       *result)
+    result = launch('--initrd', '/', path)
+    ok(refused(result, 4, 'directory'), 'a directory as initrd', *result)
+    result = launch('--drop-to', 'no-such-user', path)
+    ok(refused(result, 2, 'no such user'), 'no such user', *result)
+    result = launch('--drop-to', 'root', path)
+    ok(refused(result, 2, 'root'), 'a user who may do everything', *result)
+    result = launch(*['--rng'] * 30, path)
+    ok(accepted(result), '30 devices', *result)
+    result = launch(*['--rng'] * 31, path)
+    ok(refused(result, 2, 'too many devices'), '31 devices', *result)
+
+
 def test_limits(kernels):
     path = kernels.write(elf())
     result = launch(path, *['x' * 1000] * 5)
@@ -324,6 +370,13 @@ def mutate(rng):
     return bytes(data)
 
 
+def libraries():
+    """What the Makefile links it to."""
+    with open(TOP + '/Makefile') as file:
+        return re.search(r'^LAUNCHER_LIBS := (.*)', file.read(),
+                         re.MULTILINE).group(1).split()
+
+
 def build_checked():
     """The launcher with the compiler's checks, or None."""
     where = os.path.join(TOP, 'build/tests/launcher-asan')
@@ -332,7 +385,7 @@ def build_checked():
         ['gcc', '-O1', '-g', '-std=gnu11', '-fsanitize=address,undefined',
          '-fno-sanitize-recover=all', '-I' + os.path.join(TOP, 'examples'),
          '-pthread', '-o', where] +
-        glob.glob(TOP + '/examples/launcher/*.c') + ['-lZydis', '-lseccomp'],
+        glob.glob(TOP + '/examples/launcher/*.c') + libraries(),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         ok(False, 'the launcher builds with -fsanitize', done.stdout.decode())
@@ -375,6 +428,8 @@ def main():
         test_usage(kernels)
         test_not_elf(kernels, directory)
         test_good(kernels)
+        test_closed(kernels)
+        test_devices(kernels)
         test_limits(kernels)
         test_truncated(kernels)
         test_spoilt(kernels)
