@@ -215,6 +215,12 @@ def test_closed(kernels):
                                      '2>' in close) and
            (b'/dev/lguest' not in done.stdout),
            'started with ' + close, done)
+    trace = path + '.trace'
+    subprocess.run(['sh', '-c', 'exec "$0" --trace="$1" "$2" 2>&-', LAUNCHER,
+                    trace, path], check=False)
+    with open(trace) as file:
+        text = file.read()
+    ok('lguest:' not in text, 'a trace does not get our messages', text)
 
 
 def bzimage():
