@@ -35,16 +35,16 @@ static const int always[] = {
 	SCMP_SYS(exit_group), SCMP_SYS(fallocate), SCMP_SYS(fdatasync),
 	SCMP_SYS(fstat), SCMP_SYS(fsync), SCMP_SYS(ftruncate),
 	SCMP_SYS(futex),
-	SCMP_SYS(getpid), SCMP_SYS(getrandom), SCMP_SYS(getrlimit),
+	SCMP_SYS(getpid), SCMP_SYS(getrandom),
 	SCMP_SYS(gettid), SCMP_SYS(gettimeofday), SCMP_SYS(lseek),
 	SCMP_SYS(madvise), SCMP_SYS(munmap), SCMP_SYS(nanosleep),
 	SCMP_SYS(newfstatat), SCMP_SYS(poll), SCMP_SYS(ppoll),
-	SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(prlimit64),
+	SCMP_SYS(pread64), SCMP_SYS(preadv),
 	SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(read),
 	SCMP_SYS(readv), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
 	SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(sched_yield), SCMP_SYS(sendmsg),
-	SCMP_SYS(sendto), SCMP_SYS(tgkill), SCMP_SYS(timerfd_settime),
+	SCMP_SYS(sendto), SCMP_SYS(timerfd_settime),
 	SCMP_SYS(write), SCMP_SYS(writev),
 	/* A thread makes these when it begins, which may be only now. */
 	SCMP_SYS(rseq), SCMP_SYS(set_robust_list),
@@ -104,6 +104,16 @@ static void allow_ioctls(void)
 				       1, SCMP_A1(SCMP_CMP_EQ, ioctls[i])));
 }
 
+/* raise(), and getrlimit(), on ourselves. */
+static void allow_self(void)
+{
+	check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+			       SCMP_A0(SCMP_CMP_EQ, getpid())));
+	check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
+			       SCMP_A0(SCMP_CMP_EQ, 0),
+			       SCMP_A2(SCMP_CMP_EQ, 0)));
+}
+
 /* The system's list of name servers may change while a guest runs. */
 static void allow_reading(void)
 {
@@ -143,6 +153,7 @@ void restrict_calls(unsigned int needs)
 	allow(always, sizeof(always) / sizeof(always[0]));
 	allow_memory();
 	allow_ioctls();
+	allow_self();
 	if (needs & NEEDS_SOCKETS)
 		allow(sockets, sizeof(sockets) / sizeof(sockets[0]));
 	if (needs & NEEDS_READING)

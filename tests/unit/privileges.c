@@ -78,6 +78,10 @@ TRY(fork_off, syscall(SYS_fork))
 TRY(new_thread, syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0))
 TRY(trace_parent, syscall(SYS_ptrace, PTRACE_ATTACH, getppid(), 0, 0))
 TRY(kill_parent, syscall(SYS_kill, getppid(), 0))
+TRY(kill_thread, syscall(SYS_tgkill, getppid(), getppid(), 0))
+TRY(limit_parent, syscall(SYS_prlimit64, getppid(), RLIMIT_NOFILE, 0,
+			  said_by_child))
+TRY(change_limit, syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, said_by_child, 0))
 TRY(make_code, syscall(SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
 TRY(turn_to_code, syscall(SYS_mprotect, said_by_child, 4096,
@@ -96,6 +100,9 @@ static const struct { const char *name; void (*function)(void); } forbidden[] = 
 	{ "the same, by clone()", new_thread },
 	{ "tracing another process", trace_parent },
 	{ "a signal to another process", kill_parent },
+	{ "the same, to a thread of it", kill_thread },
+	{ "another process's limits", limit_parent },
+	{ "other limits", change_limit },
 	{ "memory that can be executed", make_code },
 	{ "memory that becomes so", turn_to_code },
 	{ "root's rights", become_root },
@@ -125,11 +132,14 @@ static void ordinary_life(void)
 {
 	char byte = 0;
 	int fds[2] = { 0, 1 };
+	struct rlimit limit;
 	void *memory = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED || munmap(memory, 1 << 20))
 		_exit(9);
+	getrlimit(RLIMIT_MEMLOCK, &limit);
+	syscall(SYS_tgkill, getpid(), getpid(), 0);
 	syscall(SYS_ioctl, -1, LGUEST_RUN, NULL);
 	syscall(SYS_ioctl, -1, LGUEST_IRQ, 1);
 	syscall(SYS_ioctl, -1, LGUEST_GET_TOP, NULL);
