@@ -12,19 +12,13 @@
  *
  * When gdb leaves, the guest goes on, and another gdb may come.
  */
-#define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/time.h>
-#include <unistd.h>
 
 #include "gdb.h"
 
@@ -33,139 +27,15 @@
 /* The numbers of signals in the protocol: what gdb says of a stop. */
 enum { GDB_SIGINT = 2, GDB_SIGTRAP = 5, GDB_SIGKILL = 9 };
 
-static int listener = -1, connection = -1;
-static uint16_t gdb_port;
-static bool with_sum;		/* packets are confirmed with + */
-static struct packet packet;
 static struct target target;
+static uint16_t gdb_port;	/* 0: nobody debugs */
 
-/* --- The connection ------------------------------------------------------ */
-
-static void look_again(int signal)
+/* The next one begins without breakpoints. */
+static void forget_gdb(void)
 {
-	(void)signal;		/* LGUEST_RUN has returned: that is all */
-}
-
-/* Only to this machine: whoever connects owns the guest. */
-void gdb_listen(uint16_t port)
-{
-	struct sigaction action = {
-		.sa_handler = look_again,
-		.sa_flags = SA_RESTART,	/* not LGUEST_RUN, but all others */
-	};
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	int one = 1;
-
-	sigaction(SIGALRM, &action, NULL);
-	gdb_port = port;
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			  0);
-	if (listener < 0 ||
-	    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-	    bind(listener, (struct sockaddr *)&address, sizeof(address)) ||
-	    listen(listener, 1))
-		die(STATUS_ERROR, "--gdb %u: cannot wait for gdb there: %s",
-		    port, strerror(errno));
-}
-
-static bool answer_the_door(void)
-{
-	int one = 1;
-
-	connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	if (connection < 0)
-		return false;
-	setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	with_sum = true;
-	packet.state = OUTSIDE;
-	return true;
-}
-
-static void hang_up(void)
-{
-	close(connection);
-	connection = -1;
+	hang_up();
 	target.nr_breakpoints = 0;
 }
-
-/* If nobody listens any more, the next recv() says so. */
-static void send_bytes(const void *from, size_t length)
-{
-	const char *bytes = from;
-
-	while (length) {
-		ssize_t sent = send(connection, bytes, length, MSG_NOSIGNAL);
-
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent < 0)
-			return;
-		bytes += sent;
-		length -= sent;
-	}
-}
-
-/* Kept until the next one, in case that gdb asks for it again. */
-static char last_sent[FRAMED_MAX];
-static size_t last_length;
-
-static void send_text(const char *text, size_t length)
-{
-	last_length = packet_frame(last_sent, text, length);
-	send_bytes(last_sent, last_length);
-}
-
-static void send_words(const char *words)
-{
-	send_text(words, strlen(words));
-}
-
-/* One byte; 0 if there is none now, -1 if gdb is gone. */
-static int receive(uint8_t *byte, int flags)
-{
-	ssize_t got;
-
-	do
-		got = recv(connection, byte, 1, flags);
-	while (got < 0 && errno == EINTR);
-	if (got > 0)
-		return 1;
-	return got < 0 && errno == EAGAIN ? 0 : -1;
-}
-
-/* What the layer of packets itself has to answer. */
-static void confirm(enum packet_event event)
-{
-	if (event == PACKET_AGAIN)
-		send_bytes(last_sent, last_length);
-	else if (with_sum && event == PACKET_BROKEN)
-		send_bytes("-", 1);
-	else if (with_sum && (event == PACKET_WHOLE || event == PACKET_REFUSED))
-		send_bytes("+", 1);
-	if (event == PACKET_REFUSED)
-		send_words(BAD_REQUEST);
-}
-
-/* Wait for a packet. False: gdb is gone. */
-static bool get_packet(void)
-{
-	enum packet_event event;
-	uint8_t byte;
-
-	do {
-		if (receive(&byte, 0) < 0)
-			return false;
-		event = packet_take(&packet, byte);
-		confirm(event);
-	} while (event != PACKET_WHOLE);
-	return true;
-}
-
-/* --- The guest ----------------------------------------------------------- */
 
 static void get_registers(void)
 {
@@ -229,11 +99,12 @@ static bool begin_step(void)
 /* Do what gdb says until the guest shall run, or gdb is gone. */
 static void talk(void)
 {
+	const struct packet *packet;
 	struct answer answer;
 
-	while (get_packet()) {
-		enum verdict verdict = gdb_command(&target, packet.text,
-						   packet.length, &answer);
+	while ((packet = get_packet())) {
+		enum verdict verdict = gdb_command(&target, packet->text,
+						   packet->length, &answer);
 
 		switch (verdict) {
 		case KILL:
@@ -247,14 +118,15 @@ static void talk(void)
 		case DETACH:
 		case STAY:
 			send_text(answer.text, answer.length);
-			with_sum = with_sum && !answer.last_with_sum;
+			if (answer.last_with_sum)
+				trust_connection();
 			break;
 		}
 		if (verdict == DETACH)
 			break;
 	}
 	say("gdb has left");
-	hang_up();
+	forget_gdb();
 }
 
 static void talk_and_go_on(void)
@@ -265,6 +137,24 @@ static void talk_and_go_on(void)
 }
 
 /* --- For the rest of the launcher ---------------------------------------- */
+
+static void look_again(int signal)
+{
+	(void)signal;		/* LGUEST_RUN has returned: that is all */
+}
+
+/* Before the guest exists, and while we may still do everything. */
+void gdb_listen(uint16_t port)
+{
+	struct sigaction action = {
+		.sa_handler = look_again,
+		.sa_flags = SA_RESTART,	/* not LGUEST_RUN, but all others */
+	};
+
+	sigaction(SIGALRM, &action, NULL);
+	open_the_door(port);
+	gdb_port = port;
+}
 
 static void set_timer(long microseconds)
 {
@@ -279,16 +169,13 @@ static void set_timer(long microseconds)
 /* The guest has not run yet: wait for gdb. */
 void gdb_start(struct guest *guest)
 {
-	if (listener < 0)
+	if (!gdb_port)
 		return;
 	target.guest = guest;
 	fprintf(stderr, "lguest: waiting for gdb: try 'target remote :%u'\n",
 		gdb_port);
-	while (!answer_the_door()) {
-		struct pollfd door = { .fd = listener, .events = POLLIN };
-
-		poll(&door, 1, -1);
-	}
+	while (!answer_the_door())
+		wait_at_the_door();
 	get_registers();
 	talk_and_go_on();
 	set_timer(LOOK_EVERY);
@@ -306,7 +193,7 @@ bool gdb_has_stopped(void)
 {
 	enum stop here;
 
-	if (connection < 0)
+	if (!connected())
 		return false;
 	get_registers();
 	here = breakpoint_here(&target);
@@ -318,53 +205,43 @@ bool gdb_has_stopped(void)
 /* While the guest runs, all that gdb has to say is Ctrl-C, or nothing more. */
 static void listen_to_gdb(void)
 {
-	uint8_t byte;
-	int got;
+	enum interruption what;
 
-	while ((got = receive(&byte, MSG_DONTWAIT)) > 0) {
-		if (packet_take(&packet, byte) != PACKET_INTERRUPT)
-			continue;
+	while ((what = get_interruption()) == GDB_INTERRUPTS) {
 		get_registers();
 		stop(GDB_SIGINT, "");
-		if (connection < 0)
+		if (!connected())
 			return;
 	}
-	if (got < 0) {
+	if (what == GDB_IS_GONE) {
 		breakpoints_lift(&target);
-		hang_up();
+		forget_gdb();
 	}
 }
 
 /* LGUEST_RUN was interrupted by a signal: the timer's, perhaps. */
 void gdb_look(void)
 {
-	if (connection >= 0) {
+	if (connected()) {
 		listen_to_gdb();
-	} else if (listener >= 0 && answer_the_door()) {
+	} else if (gdb_port && answer_the_door()) {
 		get_registers();
 		talk_and_go_on();
 	}
 }
 
-/* No more guest. gdb still has to read that: wait until it hangs up, too. */
+/* No more guest. */
 void gdb_end(bool killed)
 {
-	static const struct timeval second = { .tv_sec = 1 };
 	char words[4];
-	uint8_t byte;
 
-	if (listener < 0)
+	if (!gdb_port)
 		return;
 	set_timer(0);
-	if (connection < 0)
+	if (!connected())
 		return;
 	snprintf(words, sizeof(words), "%c%02x", killed ? 'X' : 'W',
 		 killed ? GDB_SIGKILL : 0);
 	send_words(words);
-	shutdown(connection, SHUT_WR);
-	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &second,
-		   sizeof(second));
-	while (receive(&byte, 0) > 0)
-		;
-	hang_up();
+	hang_up_slowly();
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A debugger's view of the guest. gdb.c is the session: the connection, and
- * when the guest stops and goes on. gdb_packet.c knows how packets are wrapped,
- * gdb_command.c what gdb asks, breakpoint.c where the guest stops, step.c what
- * one instruction is, target.c what the guest's memory is to gdb.
+ * A debugger's view of the guest. gdb.c is the session: when the guest stops
+ * and goes on. gdb_connection.c is the line to gdb, gdb_packet.c knows how
+ * packets are wrapped, gdb_command.c what gdb asks, breakpoint.c where the guest
+ * stops, step.c what one instruction is, target.c what memory is to gdb.
  */
 #ifndef GDB_H
 #define GDB_H
@@ -18,6 +18,21 @@ void gdb_start(struct guest *guest);
 bool gdb_has_stopped(void);
 void gdb_look(void);
 void gdb_end(bool killed);
+
+/* gdb_connection.c */
+enum interruption { GDB_IS_SILENT, GDB_INTERRUPTS, GDB_IS_GONE };
+
+void open_the_door(uint16_t port);
+void wait_at_the_door(void);
+bool answer_the_door(void);
+bool connected(void);
+void send_text(const char *text, size_t length);
+void send_words(const char *words);
+const struct packet *get_packet(void);
+void trust_connection(void);
+enum interruption get_interruption(void);
+void hang_up(void);
+void hang_up_slowly(void);
 
 #define BREAKPOINTS_MAX	100
 

@@ -31,6 +31,14 @@ enum status {
 /* A kernel that can be anywhere shall be at a multiple of this. */
 #define KERNEL_ALIGNMENT 0x01000000
 
+/* Linux has 4. Without a limit, 65535 large ones would take minutes. */
+#define ELF_SEGMENTS_MAX 64
+
+/* A piece of the kernel, and the address at which it expects itself. */
+struct segment {
+	uint32_t va, gpa, size;
+};
+
 struct guest {
 	uint8_t *memory;	/* where guest-physical address 0 is */
 	size_t size;		/* bytes of memory */
@@ -39,6 +47,8 @@ struct guest {
 	uint64_t kernel_end;	/* behind all that the kernel may write to */
 	uint64_t initrd_end;	/* how far up an initrd may be */
 	uint32_t initrd, initrd_size;
+	struct segment segments[ELF_SEGMENTS_MAX];	/* for a debugger */
+	unsigned int nr_segments;
 	bool pae;		/* its page tables have entries of 8 bytes */
 	int fd;			/* the open /dev/lguest */
 };

@@ -16,9 +16,6 @@
 #include "file.h"
 #include "launcher.h"
 
-/* Linux has 4. Without a limit, 65535 large ones would take minutes. */
-#define SEGMENTS_MAX	64
-
 static void check_ident(const struct file *kernel, const Elf32_Ehdr *elf)
 {
 	const char *path = kernel->path;
@@ -74,7 +71,7 @@ static void check_program_headers(const struct file *kernel,
 	if (elf->e_phnum == 0)
 		die(STATUS_KERNEL, "%s has no program headers: nothing to load",
 		    kernel->path);
-	if (elf->e_phnum > SEGMENTS_MAX ||
+	if (elf->e_phnum > ELF_SEGMENTS_MAX ||
 	    elf->e_phentsize != sizeof(Elf32_Phdr))
 		die(STATUS_KERNEL,
 		    "%s has absurd program headers: %u of %u bytes",
@@ -129,6 +126,8 @@ static void load_segment(const struct file *kernel, struct guest *guest,
 	say("segment %u: %u bytes of the file from byte %u, %u in memory, at 0x%08x",
 	    n, segment->p_filesz, segment->p_offset, segment->p_memsz,
 	    segment->p_paddr);
+	guest->segments[guest->nr_segments++] = (struct segment) {
+		segment->p_vaddr, segment->p_paddr, segment->p_memsz };
 	if (end > guest->kernel_end)
 		guest->kernel_end = end;
 }
@@ -144,6 +143,7 @@ static void load_elf(struct guest *guest, const struct file *kernel)
 	check_type(kernel, &elf);
 	check_program_headers(kernel, &elf);
 
+	guest->nr_segments = 0;
 	for (unsigned int n = 0; n < elf.e_phnum; n++) {
 		Elf32_Phdr segment;
 

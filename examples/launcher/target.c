@@ -10,6 +10,28 @@
 #define PAGE_SIZE	4096u
 
 /*
+ * A kernel that will be at high addresses, such as Linux, is not there before
+ * it has page tables, but a debugger knows no other. Where it will find itself
+ * then, its file says.
+ */
+static bool find_early(struct target *target, uint32_t va, uint32_t *gpa)
+{
+	const struct guest *guest = target->guest;
+
+	if (top_table(target->guest) != LGUEST_NO_TOP)
+		return false;
+	for (unsigned int i = 0; i < guest->nr_segments; i++) {
+		const struct segment *segment = &guest->segments[i];
+
+		if (va - segment->va < segment->size) {
+			*gpa = va - segment->va + segment->gpa;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
  * Where that is in our memory, and how much of it is there in one piece: up to
  * the end of the page. 0: nothing is there, or no memory but a device.
  */
@@ -21,7 +43,8 @@ size_t target_bytes(struct target *target, uint32_t va, uint8_t **at,
 
 	if (piece > length)
 		piece = length;
-	if (!translate(target->guest, va, 0, &gpa))
+	if (!translate(target->guest, va, 0, &gpa) &&
+	    !find_early(target, va, &gpa))
 		return 0;
 	*at = guest_range(target->guest, gpa, piece);
 	return *at ? piece : 0;

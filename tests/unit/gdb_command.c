@@ -205,6 +205,31 @@ static void test_breakpoints(void)
 	ok(clean(0, 0x3000), "all else is as it was");
 }
 
+/* Linux before it has page tables: it will be at 0xc0001000, and is at 0x1000. */
+static void test_early(void)
+{
+	new_target();
+	guest.nr_segments = 2;
+	guest.segments[0] = (struct segment) { 0x8000, 0x8000, 0x100 };
+	guest.segments[1] = (struct segment) { 0xc0001000, 0x1000, 0x2345 };
+	ok(says("mc0001234,4", "34353637") && says("mc0003344,2", "4445") &&
+	   says("mc0003345,1", NOTHING_THERE) &&
+	   says("mc0000fff,1", NOTHING_THERE),
+	   "before there are tables, a kernel is where its file says");
+	ok(says("Z0,c0001234,1", "OK"), "a breakpoint there");
+	breakpoints_plant(&target);
+	map();
+	((uint32_t *)(guest.memory + TABLES))[0xc0000000 >> 22] =
+		(TABLES + 8192) | 3;
+	((uint32_t *)(guest.memory + TABLES + 8192))[1] = 0x1000 | 3;
+	target.regs.eip = 0xc0001234;
+	ok(breakpoint_here(&target) == STOP_BREAKPOINT,
+	   "is found when there are");
+	breakpoints_lift(&target);
+	ok(clean(0, 0x8000) && says("mc0002000,1", NOTHING_THERE),
+	   "and then they alone count");
+}
+
 static void test_removal(void)
 {
 	char text[32];
@@ -301,6 +326,7 @@ int main(void)
 	test_memory();
 	test_tables();
 	test_breakpoints();
+	test_early();
 	test_removal();
 	test_going_on();
 	test_description();
