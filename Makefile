@@ -206,7 +206,7 @@ GUEST_DEPS := $(GUEST_LIB) $(wildcard examples/guests/lib/*.h) \
 
 LAUNCHER := $(wildcard examples/launcher/*.c)
 # Zydis has no archive to be linked statically, so the launcher is not.
-LAUNCHER_LIBS := -Wl,--as-needed -lZydis -lseccomp
+LAUNCHER_LIBS := -Wl,--as-needed -lZydis -lseccomp -lslirp
 GUESTS	 := $(patsubst examples/guests/%.c,build/guests/%,$(wildcard examples/guests/*.c))
 GTESTS	 := $(patsubst tests/guest/%.c,build/tests/guest/%,$(wildcard tests/guest/*.c))
 UTESTS	 := $(patsubst tests/unit/%.c,build/tests/unit/%,$(wildcard tests/unit/*.c))
@@ -284,11 +284,11 @@ unload: ## remove the module from the running kernel
 
 # What each thing needs.  Nothing is installed that is already there.
 DEPS_build	:= gcc libc6-dev binutils make noweb python3 libelf1 libssl3 \
-		   linux-headers-amd64 libzydis-dev libseccomp-dev
+		   linux-headers-amd64 libzydis-dev libseccomp-dev libslirp-dev
 DEPS_run	:= $(DEPS_build) qemu-system-x86 busybox-static xz-utils
 DEPS_book	:= $(DEPS_build) pandoc python3-pygments graphviz universal-ctags
 DEPS_check	:= $(DEPS_build) tidy sparse perl shellcheck git mandoc clang \
-		   libclang-rt-14-dev
+		   libclang-rt-14-dev gdb
 DEPS_kernels	:= $(DEPS_build) linux-headers-cloud-amd64
 DEPS_debug	:= $(DEPS_build) flex bison bc libelf-dev xz-utils
 DEPS_bochs	:= $(DEPS_build) bochs bochs-term bochsbios vgabios isolinux \

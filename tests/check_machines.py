@@ -36,8 +36,8 @@ cat /sys/kernel/debug/kmemleak >/tmp/lost
 '''
 
 # Programs that need no machine, or boot their own, and print TAP.
-PROGRAMS = ['host/launcher.py', 'vm/gdbstub.py', 'vm/nmi.py',
-            'vm/suspend.py']
+PROGRAMS = ['host/launcher.py', 'vm/gdb.py', 'vm/gdbstub.py', 'vm/nmi.py',
+            'vm/suspend.py', 'vm/trace.py']
 
 # Runs each case, and frames what it said.
 JOB = r'''

@@ -139,6 +139,7 @@ bool mmio_write(struct guest *guest, uint32_t gpa, unsigned int size,
  */
 void add_console(struct guest *guest);
 void add_block(struct guest *guest, const char *argument);
+void add_net(struct guest *guest, const char *argument);
 void add_rng(struct guest *guest);
 
 #endif

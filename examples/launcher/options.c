@@ -23,6 +23,9 @@ static const char help[] =
 	"Its console is our input and output; on a terminal, Ctrl-A h helps. More\n"
 	"devices, which it finds in this order:\n"
 	"      --block=FILE[,ro]  a disk: FILE, or a block device; with ,ro read-only\n"
+	"      --net=user     a network with the world behind it, but no way in\n"
+	"      --net=tap[=IFNAME]  the host's network: an interface of the host's\n"
+	"      --net=pair=SOCKET   another guest, which names the same SOCKET\n"
 	"      --rng          the host's random numbers\n"
 	"\n"
 	"      --gdb=PORT     wait for gdb there, at the guest's first instruction\n"
@@ -95,7 +98,7 @@ static void want_rng(struct guest *guest, const char *argument)
 	add_rng(guest);
 }
 
-enum { HELP = 256, VERSION, PAE, INITRD, BLOCK, RNG, GDB, TRACE,
+enum { HELP = 256, VERSION, PAE, INITRD, BLOCK, NET, RNG, GDB, TRACE,
        DROP_TO };
 
 static const struct option long_options[] = {
@@ -103,6 +106,7 @@ static const struct option long_options[] = {
 	{ "pae",	no_argument,		NULL, PAE },
 	{ "initrd",	required_argument,	NULL, INITRD },
 	{ "block",	required_argument,	NULL, BLOCK },
+	{ "net",	required_argument,	NULL, NET },
 	{ "rng",	no_argument,		NULL, RNG },
 	{ "gdb",	required_argument,	NULL, GDB },
 	{ "trace",	required_argument,	NULL, TRACE },
@@ -127,6 +131,10 @@ static void take_option(struct options *options, int option)
 		break;
 	case BLOCK:
 		want(options, add_block, optarg);
+		break;
+	case NET:
+		want(options, add_net, optarg);
+		options->needs |= NEEDS_SOCKETS | NEEDS_READING;
 		break;
 	case RNG:
 		want(options, want_rng, NULL);

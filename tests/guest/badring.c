@@ -9,6 +9,9 @@
  *
  * Options: --rng --block=/tmp/disk.img
  * Expect: 0 /ok \d+ corruptions/
+ * Args:
+ * Args: net
+ * Options: --rng --net=user
  */
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
@@ -21,6 +24,7 @@
 
 static struct virtio_device device;
 static struct virtio_queue *queue = &device.queues[0];
+static uint32_t number;		/* of that queue */
 static struct vring_desc table[300];
 static uint8_t buffer[64];
 
@@ -145,7 +149,7 @@ static void start(uint32_t type, uint64_t features)
 	if (!virtio_find(&device, type, 0) ||
 	    !virtio_negotiate(&device, features))
 		shutdown("FAILED no device of type %u", type);
-	virtio_set_up_queue(&device, 0);
+	virtio_set_up_queue(&device, number);
 	virtio_ready(&device);
 }
 
@@ -171,7 +175,7 @@ static void one(uint32_t type, uint64_t features, uint32_t n)
 	barrier();
 	if (!queue->avail.idx)
 		queue->avail.idx = 1;
-	virtio_notify(&device, 0);
+	virtio_notify(&device, number);
 	wait_for_reason(VIRTIO_PCI_ISR_CONFIG);
 	if (!(virtio_status(&device) & VIRTIO_CONFIG_S_NEEDS_RESET) ||
 	    queue->used.idx)
@@ -179,27 +183,38 @@ static void one(uint32_t type, uint64_t features, uint32_t n)
 			 virtio_status(&device));
 }
 
+/* Which queue the next start() is about. */
+static void use_queue(uint32_t n)
+{
+	number = n;
+	queue = &device.queues[n];
+}
+
 static void good(void)
 {
 	struct virtio_piece in = { buffer, sizeof(buffer) };
 
+	use_queue(0);
 	start(VIRTIO_ID_RNG, 0);
 	virtio_submit(&device, 0, NULL, 0, &in, 1);
 	if (virtio_wait(&device, 0) != sizeof(buffer))
 		shutdown("FAILED a good request");
 }
 
+/* To a disk, even those that are well-formed are nonsense, and to a network. */
 void main(const char *command_line)
 {
 	const uint32_t count = sizeof(corruptions) / sizeof(corruptions[0]);
+	const uint64_t indirect = 1ULL << VIRTIO_RING_F_INDIRECT_DESC;
+	bool net = !strcmp(command_line, "net");
 
-	(void)command_line;
 	lguest_init();
 	for (uint32_t n = 0; n < count; n++) {
 		one(VIRTIO_ID_RNG, 0, n);
 		good();
-		/* To a disk, even those that are well-formed are nonsense. */
-		one(VIRTIO_ID_BLOCK, 1ULL << VIRTIO_RING_F_INDIRECT_DESC, n);
+		use_queue(net);
+		one(net ? VIRTIO_ID_NET : VIRTIO_ID_BLOCK, indirect, n);
+		use_queue(0);
 	}
 	good();
 	shutdown("ok %u corruptions of two devices, and they still work", count);

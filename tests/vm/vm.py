@@ -432,14 +432,30 @@ def from_environment(label):
               label)
 
 
-def options_of(guest):
-    """What a guest in examples/guests needs of the launcher, by its header:
-    a line ` * Options: ...`."""
+def header(guest, what):
+    """What a guest in examples/guests needs, by a line in its header:
+    ` * Options: ...` of the launcher, ` * Guests: 2` of its own kind."""
     source = '%s/examples/guests/%s.c' % (TOP, guest)
     if not os.path.isfile(source):
         return []
-    match = re.search(r'^ \* Options: (.*)', read(source).decode(), re.M)
+    match = re.search(r'^ \* %s: (.*)' % what, read(source).decode(), re.M)
     return shlex.split(match.group(1)) if match else []
+
+
+# Several guests at once; each is told its number. One speaks after the other:
+# line by line.
+TOGETHER = r'''
+for n in $(seq %s); do
+	(%s $n 2>&1; echo $? >/tmp/status.$n) |
+		while read -r line; do echo "$line"; done &
+done
+wait
+(exit $(cat /tmp/status.* | sort -n | tail -n 1))
+'''
+
+
+def options_of(guest):
+    return header(guest, 'Options')
 
 
 def command_line():
@@ -450,14 +466,14 @@ def command_line():
     inside = '/guests/' + os.path.basename(path)
     files[inside[1:]] = read(path)
     wanted = shlex.split(os.environ.get('LGUEST') or '')
-    # What the user says instead, counts.
-    said = {word.partition('=')[0] for word in wanted}
-    needed = [word for word in options_of(guest)
-              if word.partition('=')[0] not in said]
-    options = travellers(needed + wanted, files)
+    options = travellers(wanted or header(guest, 'Options'), files)
+    together = not wanted and header(guest, 'Guests')
     args = ' '.join(shlex.quote(word) for word in
                     shlex.split(os.environ.get('ARGS') or ''))
-    return ' '.join(f'lguest {options} {inside} {args}'.split(' ')), files
+    command = ' '.join(f'lguest {options} {inside} {args}'.split(' '))
+    if together:
+        command = TOGETHER % (together[0], command)
+    return command, files
 
 
 def load():
