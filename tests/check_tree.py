@@ -399,13 +399,15 @@ def places():
     run('Documentation/weave', NW, 'build/html')
     said = []
     for page in glob.glob('build/html/*.html'):
-        said += re.findall(r'<code>(\w+)</code></a> <span class="place">'
+        said += re.findall(r'<a href="(launcher|guests)-[^"]*">'
+                           r'<code>(\w+)</code></a> <span class="place">'
                            r'([\w.]+):(\d+)<', '\n'.join(lines(page)))
     need(said, 'the book names no line of another file')
-    for word, name, line in said:
-        path, = glob.glob('examples/*/' + name)
-        need(word in lines(path)[int(line) - 1],
-             '%s is not in line %s of %s' % (word, line, path))
+    for where, word, name, line in said:
+        text = lines(glob.glob('examples/%s/**/%s' % (where, name),
+                               recursive=True)[0])
+        need(word in text[int(line) - 1],
+             '%s is not in line %s of %s/%s' % (word, line, where, name))
     where = fresh('places')
     os.symlink(os.path.join(TOP, 'examples'), where + '/examples')
     write(where + '/lguest.nw', '\n'.join(lines(NW)).replace(
