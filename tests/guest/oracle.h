@@ -179,6 +179,8 @@ static inline struct outcome oracle(uint32_t top, uint32_t va,
 
 #ifdef GUEST_H
 
+#define DEVICE_PAGES	0x1000000	/* behind memory: the launcher's choice */
+
 /*
  * For guests: page tables of either format. Which one it is, the launcher was
  * told; the guest is told by a word on its command line, "pae".
@@ -191,7 +193,8 @@ static inline void set_format(const char *command_line)
 		if ((p == command_line || p[-1] == ' ') &&
 		    strncmp(p, "pae", 3) == 0 && (!p[3] || p[3] == ' '))
 			paging.pae = true;
-	paging.memory = paging.devices = memory_size();
+	paging.memory = memory_size();
+	paging.devices = paging.memory + DEVICE_PAGES;
 }
 
 /* A top table of PAE is 32 bytes long; a page will do as well. */

@@ -3,7 +3,8 @@
  * Page tables with entries that no host should follow.
  *
  * The directory may say P, W, U, A and D, and a page of memory; the table may
- * not say PS, which is PAT there, and name nothing but memory. In PAE, the
+ * not say PS, which is PAT there, and name nothing but memory and the 16 MB of
+ * device pages behind it. In PAE, the
  * directory pointers may say P alone, the table may also say NX, and frames
  * have 40 bits. The host looks when a fault leads it there, and not before.
  * (tests/host/killmatrix.c tries all bits.)
@@ -39,22 +40,26 @@
  * Expect: 3 /bad page table entry 0x00300087 for 0x40001000/
  * Args: table 0x003000e7
  * Expect: 3 /bad page table entry 0x003000e7 for 0x40001000/
- * Args: table 0x00400007
- * Expect: 3 /bad page table entry 0x00400007 for 0x40001000/
+ * Args: table 0x01400007
+ * Expect: 3 /bad page table entry 0x01400007 for 0x40001000/
+ * Args: table 0x01400067
+ * Expect: 3 /bad page table entry 0x01400067 for 0x40001000/
  * Args: table 0x00400067
- * Expect: 3 /bad page table entry 0x00400067 for 0x40001000/
+ * Expect: 3 /page fault at 0x40001000, .*error 0x1\b/
+ * Args: table 0x013ff067
+ * Expect: 3 /page fault at 0x40001000, .*error 0x1\b/
  * Args: table 0x10000001
  * Expect: 3 /bad page table entry 0x10000001 for 0x40001000/
  * Args: table 0xfffff067
  * Expect: 3 /bad page table entry 0xfffff067 for 0x40001000/
- * Args: write 0x00400067
- * Expect: 3 /bad page table entry 0x00400067 for 0x40001000/
- * Args: jump 0x00400067
- * Expect: 3 /bad page table entry 0x00400067 for 0x40001000/
- * Args: user 0x00400067
- * Expect: 3 /bad page table entry 0x00400067 for 0x40001000/
- * Args: stack 0x00400067
- * Expect: 3 /bad page table entry 0x00400067 for 0x40001ff4/
+ * Args: write 0x01400067
+ * Expect: 3 /bad page table entry 0x01400067 for 0x40001000/
+ * Args: jump 0x01400067
+ * Expect: 3 /bad page table entry 0x01400067 for 0x40001000/
+ * Args: user 0x01400067
+ * Expect: 3 /bad page table entry 0x01400067 for 0x40001000/
+ * Args: stack 0x01400067
+ * Expect: 3 /bad page table entry 0x01400067 for 0x40001ff4/
  * Args: table 0x003ff067
  * Expect: 0 /ok 0x003ff067/
  * Args: table 0x00000067
@@ -67,13 +72,13 @@
  * Expect: 0 /ok untouched/
  * Args: next
  * Expect: 0 /ok next/
- * Args: set_pte 0x00400067
- * Expect: 3 /bad page table entry 0x00400067 for 0x40001000, in SET_PTE/
+ * Args: set_pte 0x01400067
+ * Expect: 3 /bad page table entry 0x01400067 for 0x40001000, in SET_PTE/
  * Args: set_pte 0x003000e7
  * Expect: 3 /bad page table entry 0x003000e7 for 0x40001000, in SET_PTE/
- * Args: set_pte 0x00400007
+ * Args: set_pte 0x01400007
  * Expect: 0 /ok not looked at/
- * Args: set_pte 0x00400066
+ * Args: set_pte 0x01400066
  * Expect: 0 /ok not looked at/
  * Args: pointer 0x00300003 pae
  * Options: --pae -m 4
@@ -156,9 +161,9 @@
  * Args: table 0x4000000000300067 pae
  * Options: --pae -m 4
  * Expect: 3 /bad page table entry 0x4000000000300067 for 0x40001000/
- * Args: table 0x00400067 pae
+ * Args: table 0x01400067 pae
  * Options: --pae -m 4
- * Expect: 3 /bad page table entry 0x00400067 for 0x40001000/
+ * Expect: 3 /bad page table entry 0x01400067 for 0x40001000/
  * Args: table 0x100000067 pae
  * Options: --pae -m 4
  * Expect: 3 /bad page table entry 0x100000067 for 0x40001000/

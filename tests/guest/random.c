@@ -655,11 +655,11 @@ static uint64_t bad_frame(void)
 
 	switch (below(paging.pae ? 8 : 3)) {
 	case 0:
-		return paging.memory;
+		return paging.devices;
 	case 1:
 		return 0xfffff000;
 	case 2:
-		return paging.memory + (random32() & 0x3ffff000);
+		return paging.devices + (random32() & 0x3ffff000);
 	/* If these lose their upper bits, they are good. */
 	case 3:
 		return good | 1ull << 32;
