@@ -350,7 +350,7 @@ help: ## this list
 #:   T=pattern      only the cases whose name matches
 #:   SEED= COUNT=   repeat or prolong what is random: host/random, fuzz, hypercall
 #:   FUZZ_SECONDS=600  for each target of make fuzz
-#:   VM_TIMEOUT=900 CASE_TIMEOUT=300   seconds, for a machine and for a case in it
+#:   VM_TIMEOUT=2000 CASE_TIMEOUT=300   seconds, for a machine and for a case in it
 #:
 #: make says 2 for every failure; the status of the guest itself (0 powered off,
 #: 1 error, 2 usage, 3 killed by the host, 4 bad kernel file) is in its message,

@@ -32,6 +32,9 @@
 #define ENTRY_USED	(ENTRY_A | ENTRY_D)
 #define ENTRY_ALL	(ENTRY_P | ENTRY_W | ENTRY_U)
 
+/* Bytes behind a guest's memory that /bin/lguest has for devices: its pci.c. */
+#define LAUNCHER_DEVICES	0x1000000
+
 /* Bits of a page fault's error code. */
 #define ERROR_P		0x01u
 #define ERROR_W		0x02u
@@ -179,8 +182,6 @@ static inline struct outcome oracle(uint32_t top, uint32_t va,
 
 #ifdef GUEST_H
 
-#define DEVICE_PAGES	0x1000000	/* behind memory: the launcher's choice */
-
 /*
  * For guests: page tables of either format. Which one it is, the launcher was
  * told; the guest is told by a word on its command line, "pae".
@@ -194,7 +195,7 @@ static inline void set_format(const char *command_line)
 		    strncmp(p, "pae", 3) == 0 && (!p[3] || p[3] == ' '))
 			paging.pae = true;
 	paging.memory = memory_size();
-	paging.devices = paging.memory + DEVICE_PAGES;
+	paging.devices = paging.memory + LAUNCHER_DEVICES;
 }
 
 /* A top table of PAE is 32 bytes long; a page will do as well. */

@@ -4,8 +4,8 @@
  *
  * IOPL is 0 and the I/O permission map empty, so the port instructions, CLI
  * and STI are among them. EAX, ECX and EDX are 0, so a host that lets one pass
- * would often notice at once: CR0, CR3 or CR4 become 0. (CLI, IN, OUT and their
- * strings from ring 1 are the launcher's to do: portio.)
+ * would often notice at once: CR0, CR3 or CR4 become 0. (CLI, IN and OUT from
+ * ring 1 are the launcher's to do: portio.)
  *
  * Vulnerable: the machine stops, resets, or belongs to the guest.
  * Expected: the fault that the manual promises: from ring 1 it kills a guest
@@ -97,8 +97,6 @@ static const struct {
 	{ "hlt",		{ 0xf4, 0xc3 } },
 	{ "in",		{ 0xec, 0xc3 } },
 	{ "out",		{ 0xee, 0xc3 } },
-	{ "insb",		{ 0x6c, 0xc3 } },
-	{ "outsb",	{ 0x6e, 0xc3 } },
 	{ "in-imm",	{ 0xe4, 0x80, 0xc3 } },
 	{ "insb",		{ 0x6c, 0xc3 } },
 	{ "outsb",	{ 0x6e, 0xc3 } },

@@ -649,17 +649,18 @@ static void make_call(const struct call *call)
 
 /* --- What entries say ------------------------------------------------------------ */
 
-static uint64_t bad_frame(void)
+static uint64_t bad_frame(int level)
 {
+	uint64_t end = level == 1 ? paging.devices : paging.memory;
 	uint64_t good = m->pa[below(PAGES)];
 
 	switch (below(paging.pae ? 8 : 3)) {
 	case 0:
-		return paging.devices;
+		return end;
 	case 1:
 		return 0xfffff000;
 	case 2:
-		return paging.devices + (random32() & 0x3ffff000);
+		return end + (random32() & 0x3ffff000);
 	/* If these lose their upper bits, they are good. */
 	case 3:
 		return good | 1ull << 32;
@@ -681,7 +682,7 @@ static uint64_t make_bad(uint64_t entry, int level)
 
 	entry |= ENTRY_P;
 	if (percent(40))
-		return (entry & 0xfff0000000000fffull) | bad_frame();
+		return (entry & 0xfff0000000000fffull) | bad_frame(level);
 	do {
 		bit = below(bits);
 	} while ((bit > 11 && bit < 52) || may_say(level) >> bit & 1);

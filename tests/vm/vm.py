@@ -466,8 +466,12 @@ def command_line():
     inside = '/guests/' + os.path.basename(path)
     files[inside[1:]] = read(path)
     wanted = shlex.split(os.environ.get('LGUEST') or '')
-    options = travellers(wanted or header(guest, 'Options'), files)
-    together = not wanted and header(guest, 'Guests')
+    # What the user says instead, counts.
+    said = {word.partition('=')[0] for word in wanted}
+    needed = [word for word in header(guest, 'Options')
+              if word.partition('=')[0] not in said]
+    options = travellers(needed + wanted, files)
+    together = needed == header(guest, 'Options') and header(guest, 'Guests')
     args = ' '.join(shlex.quote(word) for word in
                     shlex.split(os.environ.get('ARGS') or ''))
     command = ' '.join(f'lguest {options} {inside} {args}'.split(' '))
