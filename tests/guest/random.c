@@ -984,7 +984,8 @@ static bool access_place(uint32_t place, enum access access, uint32_t ring)
 	must = oracle(m->top[m->current], va, access, ring);
 	note_what("access %u to %#x from ring %u", access, va, ring);
 	collect_states(m->current, place);
-	if (must.verdict == KILLS || m->too_many)
+	/* What is in a table by chance may be bad, or a device's. */
+	if (must.verdict == KILLS || must.verdict == DEVICE || m->too_many)
 		return false;
 	make_access(va, access, ring, value);
 	if (x->vector == 14)
