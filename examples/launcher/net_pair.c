@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -29,6 +30,8 @@ struct pair {
 	struct net *net;
 	struct sockaddr_un address;
 	int listener, peer;		/* -1: none */
+	int timer;			/* is our name still ours? */
+	struct stat name;		/* the listener's, as it was */
 	uint32_t watched;		/* events of the peer's */
 	bool full;			/* the guest has no room */
 	bool congested;			/* the socket has no room */
@@ -87,6 +90,26 @@ static int try_to_connect(struct pair *pair)
 	return error;
 }
 
+/* What has that name now; all zeroes if nothing has. */
+static struct stat name_at(const char *path)
+{
+	struct stat name;
+
+	if (lstat(path, &name))
+		memset(&name, 0, sizeof(name));
+	return name;
+}
+
+/* Is it still the one that was there? The number alone may be used again. */
+static bool has_its_name(const struct pair *pair)
+{
+	struct stat now = name_at(pair->address.sun_path);
+
+	return now.st_ino && now.st_ino == pair->name.st_ino &&
+	       now.st_ctim.tv_sec == pair->name.st_ctim.tv_sec &&
+	       now.st_ctim.tv_nsec == pair->name.st_ctim.tv_nsec;
+}
+
 static int try_to_listen(struct pair *pair)
 {
 	int fd = new_socket(), error;
@@ -94,6 +117,7 @@ static int try_to_listen(struct pair *pair)
 	if (!bind(fd, (struct sockaddr *)&pair->address,
 		  sizeof(pair->address)) && !listen(fd, 0)) {
 		pair->listener = fd;
+		pair->name = name_at(pair->address.sun_path);
 		loop_add(fd, EPOLLIN, somebody_knocks, pair);
 		return 0;
 	}
@@ -112,8 +136,9 @@ static void clear_away(const char *path)
 }
 
 /*
- * 0, or why we can neither connect nor listen. Two that try at the same time
- * can get into each other's way, but not often.
+ * 0, or why we can neither connect nor listen. Of two that come at the same
+ * time, one may clear away what the other has just made, and then nobody finds
+ * that other: see look_again().
  */
 static int meet(struct pair *pair)
 {
@@ -146,6 +171,37 @@ static void somebody_knocks(void *data, uint32_t events)
 	have_peer(pair, fd);
 }
 
+/* Who waits under a name that somebody else has taken, waits in vain. */
+static void look_again(void *data, uint32_t events)
+{
+	struct pair *pair = data;
+	uint64_t times;
+
+	(void)events;
+	if (read(pair->timer, &times, sizeof(times)) < 0 || pair->peer >= 0)
+		return;
+	if (pair->listener >= 0) {
+		if (has_its_name(pair))
+			return;
+		loop_remove(pair->listener);
+		close(pair->listener);
+		pair->listener = -1;
+	}
+	meet(pair);
+}
+
+static void start_looking(struct pair *pair)
+{
+	const struct itimerspec often = { { 0, 500000000 }, { 0, 500000000 } };
+
+	pair->timer = timerfd_create(CLOCK_MONOTONIC,
+				     TFD_CLOEXEC | TFD_NONBLOCK);
+	if (pair->timer < 0)
+		die(STATUS_ERROR, "cannot get a timer: %s", strerror(errno));
+	timerfd_settime(pair->timer, 0, &often, NULL);
+	loop_add(pair->timer, EPOLLIN, look_again, pair);
+}
+
 /* What the guest sends goes nowhere until there is another. */
 static void lose_peer(struct pair *pair)
 {
@@ -161,7 +217,7 @@ static void lose_peer(struct pair *pair)
 	else
 		error = meet(pair);
 	if (error)
-		say("%s: nobody can connect to %s any more: %s",
+		say("%s: nobody can connect to %s now: %s",
 		    pair->net->device->name, pair->address.sun_path,
 		    strerror(error));
 	net_go_on(pair->net);
@@ -269,4 +325,5 @@ void join_pair(struct net *net, const char *path)
 		    path, strerror(error));
 	if (pair->listener >= 0)
 		say("%s: waiting at %s", net->device->name, path);
+	start_looking(pair);
 }

@@ -234,6 +234,30 @@ static void test_leaving(void)
 	close(peer);
 }
 
+/* Two came at once: the card waits at a name that is somebody else's now. */
+static void test_name_taken(void)
+{
+	int other, fd = -1;
+
+	close(peer);
+	peer = -1;
+	settle();
+	unlink(place.sun_path);
+	other = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+	if (bind(other, (struct sockaddr *)&place, sizeof(place)) ||
+	    listen(other, 1))
+		ok(false, "the other cannot listen: %s", strerror(errno));
+	for (int i = 0; i < 6000 && fd < 0; i++) {
+		loop_turn(10);
+		fd = accept(other, NULL, NULL);
+	}
+	settle();
+	ok(fd >= 0 && link_is_up(), "a name that is lost: the card goes there");
+	close(fd);
+	close(other);
+	settle();
+}
+
 /* This one listens, and the card, a second one, connects. */
 static void test_connecting(void)
 {
@@ -288,6 +312,7 @@ int main(void)
 	test_no_room();
 	test_reset();
 	test_leaving();
+	test_name_taken();
 	test_connecting();
 	unlink(place.sun_path);
 	rmdir(directory);
