@@ -33,8 +33,7 @@ static const int always[] = {
 	SCMP_SYS(close), SCMP_SYS(dup3), SCMP_SYS(epoll_ctl),
 	SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_wait), SCMP_SYS(exit),
 	SCMP_SYS(exit_group), SCMP_SYS(fallocate), SCMP_SYS(fdatasync),
-	SCMP_SYS(fstat), SCMP_SYS(fsync), SCMP_SYS(ftruncate),
-	SCMP_SYS(futex),
+	SCMP_SYS(fstat), SCMP_SYS(fsync), SCMP_SYS(futex),
 	SCMP_SYS(getpid), SCMP_SYS(getrandom),
 	SCMP_SYS(gettid), SCMP_SYS(gettimeofday), SCMP_SYS(lseek),
 	SCMP_SYS(madvise), SCMP_SYS(munmap), SCMP_SYS(nanosleep),
@@ -43,8 +42,8 @@ static const int always[] = {
 	SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(read),
 	SCMP_SYS(readv), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
 	SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(rt_sigreturn), SCMP_SYS(sched_yield), SCMP_SYS(sendmsg),
-	SCMP_SYS(sendto), SCMP_SYS(timerfd_settime),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(sendmsg), SCMP_SYS(sendto),
+	SCMP_SYS(shutdown), SCMP_SYS(timerfd_settime),
 	SCMP_SYS(write), SCMP_SYS(writev),
 	/* A thread makes these when it begins, which may be only now. */
 	SCMP_SYS(rseq), SCMP_SYS(set_robust_list),
@@ -55,7 +54,7 @@ static const int sockets[] = {
 	SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(bind),
 	SCMP_SYS(connect), SCMP_SYS(fcntl), SCMP_SYS(getpeername),
 	SCMP_SYS(getsockname), SCMP_SYS(getsockopt), SCMP_SYS(listen),
-	SCMP_SYS(setitimer), SCMP_SYS(setsockopt), SCMP_SYS(shutdown),
+	SCMP_SYS(setitimer), SCMP_SYS(setsockopt),
 	SCMP_SYS(socket), SCMP_SYS(unlink),
 };
 

@@ -4,65 +4,37 @@
  * which Perfetto reads, too (their "Trace Event Format"). It is a JSON object
  * with a list of events; times are microseconds.
  *
- * Events are collected, and go to the file many at a time. The file is good
- * JSON after each of these writes, because each ends with the end of the list,
- * and the next one begins by overwriting it. So it is good, too, if the guest or
- * we are killed in between; what is missing then is only the last part.
+ * The list needs an end, and a launcher may be killed at any time. So the file
+ * is written by a second process, the writer. Each event is a message to it,
+ * which comes as a whole or not at all. When the launcher is gone, however it
+ * went, the last message has been read and the list ends behind it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "launcher.h"
 #include "trace.h"
 
-#define BUFFER_SIZE	65536
 #define EVENT_MAX	512
-#define SAVE_EVERY	500000000	/* ns: who is killed loses no more */
-#define FILE_MAX	(1ull << 30)	/* a viewer opens no more than that */
+#define FILE_MAX	(1ll << 30)	/* a viewer opens no more than that */
 
 static const char list_end[] = "\n]}\n";
 #define END_LENGTH	(sizeof(list_end) - 1)
 
 atomic_bool tracing;
 
-static int file = -1;
-static off_t written;		/* without the end of the list */
-static uint64_t began, last_written;
-static char buffer[BUFFER_SIZE + END_LENGTH];
-static size_t used;
-
-/*
- * Not a mutex: a signal's handler must be able to try. Who holds it only copies
- * some bytes, or writes them to the file.
- */
-static atomic_flag busy = ATOMIC_FLAG_INIT;
-
-static bool try_lock(void)
-{
-	return !atomic_flag_test_and_set_explicit(&busy, memory_order_acquire);
-}
-
-static void lock(void)
-{
-	while (!try_lock())
-		sched_yield();
-}
-
-static void unlock(void)
-{
-	atomic_flag_clear_explicit(&busy, memory_order_release);
-}
+static int channel = -1;		/* to the writer */
+static uint64_t began;
 
 static uint64_t now(void)
 {
@@ -77,53 +49,11 @@ uint64_t trace_now(void)
 	return tracing ? now() : 0;
 }
 
-static bool write_at(const char *from, size_t length, off_t where)
-{
-	while (length) {
-		ssize_t got = pwrite(file, from, length, where);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		from += got;
-		where += got;
-		length -= got;
-	}
-	return true;
-}
-
-/*
- * The disk may be full. The guest's work is worth more than its trace, so only
- * the trace ends, where it ended before: there is room for that.
- */
-static void write_out(void)
-{
-	memcpy(buffer + used, list_end, END_LENGTH);
-	if (!write_at(buffer, used + END_LENGTH, written)) {
-		tracing = false;
-		if (!ftruncate(file, written))
-			write_at(list_end, END_LENGTH, written);
-		return;
-	}
-	written += used;
-	used = 0;
-	last_written = now();
-	if (written > (off_t)FILE_MAX)
-		tracing = false;
-}
-
+/* If there is no writer any more, there is no trace. */
 static void add(const char *event, size_t length)
 {
-	lock();
-	if (tracing && (used + length > BUFFER_SIZE ||
-			now() - last_written > SAVE_EVERY))
-		write_out();
-	if (tracing) {
-		memcpy(buffer + used, event, length);
-		used += length;
-	}
-	unlock();
+	if (send(channel, event, length, MSG_NOSIGNAL) < 0)
+		tracing = false;
 }
 
 /* The beginning is the same for all events: what, where, when. */
@@ -182,58 +112,95 @@ void trace_event(const char *name, const char *details, ...)
 	va_end(args);
 }
 
-static void save(void)
-{
-	lock();
-	if (tracing)
-		write_out();
-	unlock();
-}
-
-static const int deadly[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-static struct sigaction before[NSIG];
+/* --- The writer ---------------------------------------------------------- */
 
 /*
- * A deadly signal: save what there is, and die of it, as whoever was there
- * before us wishes. If the lock is held, the file is as good as it was.
+ * Each event is written with the list's end, over the end that was there. The
+ * disk may be full: then the list ends as it did before, for which there is
+ * room.
  */
-static void save_and_die(int number)
+static void write_events(int file, off_t written)
 {
-	if (try_lock() && tracing)
-		write_out();
-	if (before[number].sa_handler != SIG_DFL)
-		before[number].sa_handler(number);
-	else
-		raise(number);
+	char event[EVENT_MAX + END_LENGTH];
+	ssize_t got, length;
+
+	while (written < FILE_MAX &&
+	       (got = recv(channel, event, EVENT_MAX, 0)) > 0) {
+		memcpy(event + got, list_end, END_LENGTH);
+		length = got + END_LENGTH;
+		if (pwrite(file, event, length, written) != length) {
+			if (!ftruncate(file, written))
+				pwrite(file, list_end, END_LENGTH, written);
+			return;
+		}
+		written += got;
+	}
 }
 
-/* SA_RESETHAND: the next time, it is deadly. */
-static void await_death(int number)
+/* Nobody who waits for the launcher's output shall wait for the writer. */
+static _Noreturn void become_writer(int end, int file, off_t written)
 {
-	struct sigaction action = { .sa_handler = save_and_die,
-				    .sa_flags = SA_RESETHAND };
-
-	sigaction(number, NULL, &before[number]);
-	if (before[number].sa_handler != SIG_IGN)
-		sigaction(number, &action, NULL);
+	setsid();
+	prctl(PR_SET_NAME, "lguest-trace");
+	channel = dup2(end, STDIN_FILENO);
+	dup2(file, STDOUT_FILENO);
+	close_range(STDERR_FILENO, ~0u, 0);
+	write_events(STDOUT_FILENO, written);
+	_exit(0);
 }
 
+/* Who waits for us finds the whole trace. */
+static void wait_for_writer(void)
+{
+	char nothing;
+
+	shutdown(channel, SHUT_WR);
+	recv(channel, &nothing, 1, 0);
+}
+
+static void start_writer(int file, off_t written)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		die(STATUS_ERROR, "cannot get a socket: %s", strerror(errno));
+	pid = fork();
+	if (pid < 0)
+		die(STATUS_ERROR, "cannot get a process for the trace: %s",
+		    strerror(errno));
+	if (pid == 0)
+		become_writer(ends[1], file, written);
+	close(ends[1]);
+	channel = ends[0];
+	atexit(wait_for_writer);
+}
+
+static int create(const char *path, const char *beginning)
+{
+	int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	size_t length = strlen(beginning);
+
+	if (file < 0 ||
+	    pwrite(file, beginning, length, 0) != (ssize_t)length ||
+	    pwrite(file, list_end, END_LENGTH, length) != END_LENGTH)
+		die(STATUS_ERROR, "cannot write to %s: %s", path,
+		    strerror(errno));
+	return file;
+}
+
+/* Before there are threads, or files that the writer should not have. */
 void trace_open(const char *path)
 {
-	file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (file < 0)
-		die(STATUS_ERROR, "cannot write to %s: %s", path,
-		    strerror(errno));
+	char beginning[EVENT_MAX];
+	int file;
+
+	snprintf(beginning, sizeof(beginning),
+		 "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":1,\"args\":{\"name\":\"lguest\"}},\n{\"name\":\"thread_name\",\"ph\":\"M\",\"pid\":1,\"tid\":%d,\"args\":{\"name\":\"vCPU\"}}",
+		 (int)gettid());
+	file = create(path, beginning);
+	start_writer(file, strlen(beginning));
+	close(file);
 	began = now();
 	tracing = true;
-	used = snprintf(buffer, sizeof(buffer),
-			"{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":1,\"args\":{\"name\":\"lguest\"}},\n{\"name\":\"thread_name\",\"ph\":\"M\",\"pid\":1,\"tid\":%d,\"args\":{\"name\":\"vCPU\"}}",
-			(int)gettid());
-	write_out();
-	if (!tracing)
-		die(STATUS_ERROR, "cannot write to %s: %s", path,
-		    strerror(errno));
-	atexit(save);
-	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
-		await_death(deadly[i]);
 }

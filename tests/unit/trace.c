@@ -6,7 +6,8 @@
  * middle of it, or find the disk full. Python reads what they leave.
  *
  * Vulnerable: the list has no end, a half event stands at the end of it, two
- * threads write into each other's events.
+ * threads write into each other's events; who waits for a launcher finds half
+ * of its trace.
  *
  * Uses: trace.c
  */
@@ -14,7 +15,9 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,21 +46,74 @@ static void trace_much(long much)
 	pthread_join(thread, NULL);
 }
 
+static void with_a_small_disk(void)
+{
+	trace_much(5000);
+}
+
+static off_t late;	/* bytes that came when the launcher was gone */
+
+/* The writer sleeps, and somebody wakes it later. */
+static void with_a_slow_writer(void)
+{
+	char name[64];
+	FILE *children;
+	int writer = 0;
+
+	snprintf(name, sizeof(name), "/proc/self/task/%d/children", getpid());
+	children = fopen(name, "r");
+	if (!children || fscanf(children, "%d", &writer) != 1)
+		exit(99);
+	kill(writer, SIGSTOP);
+	if (!fork()) {
+		usleep(300000);
+		kill(writer, SIGCONT);
+		_exit(0);
+	}
+	trace_event("slow", "%s", "");
+}
+
+/* The writer's file may not grow over that. */
+static void small_disk(void)
+{
+	struct rlimit limit = { 200000, 200000 };
+
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+/*
+ * Trace in a child, which gets the signal when some has been written. The
+ * writer is its child, and ours when that is dead.
+ */
 static int in_child(void (*what)(void), int number)
 {
-	pid_t child = fork();
+	struct stat st;
+	off_t size;
+	pid_t child;
 	int status;
 
+	if (truncate(path, 0))
+		exit(99);
+	child = fork();
 	if (!child) {
+		if (what == with_a_small_disk)
+			small_disk();
 		trace_open(path);
 		what();
 		exit(0);
 	}
-	if (number) {
-		usleep(300000);
+	while (number && !stat(path, &st) && st.st_size < 500000)
+		usleep(10000);
+	if (number)
 		kill(child, number);
-	}
 	waitpid(child, &status, 0);
+	stat(path, &st);
+	size = st.st_size;
+	while (wait(NULL) > 0)
+		;
+	stat(path, &st);
+	late = st.st_size - size;
 	return status;
 }
 
@@ -92,15 +148,6 @@ static void for_ever(void)
 	trace_much(1000000000);
 }
 
-static void with_a_small_disk(void)
-{
-	struct rlimit limit = { 200000, 200000 };
-
-	signal(SIGXFSZ, SIG_IGN);
-	setrlimit(RLIMIT_FSIZE, &limit);
-	trace_much(5000);
-}
-
 static void too_long(void)
 {
 	trace_event("long", "\"text\":\"%600s\"", "");
@@ -113,19 +160,24 @@ int main(void)
 	long count;
 
 	close(mkstemp(path));
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	in_child(nothing, 0);
 	ok(events() == 0, "nothing happened");
 	in_child(a_lot, 0);
 	count = events();
 	ok(count == 20000, "20000 events of two threads: %ld", count);
+	status = in_child(with_a_slow_writer, 0);
+	ok(status == 0 && events() == 1 && !late,
+	   "a launcher that exits waits for its trace (%ld bytes are late)",
+	   (long)late);
 	status = in_child(for_ever, SIGKILL);
 	count = events();
 	ok(WTERMSIG(status) == SIGKILL && count > 1000,
-	   "killed at once: %s", count > 1000 ? "good" : "bad");
+	   "killed at once: %ld events", count);
 	status = in_child(for_ever, SIGTERM);
 	count = events();
 	ok(WTERMSIG(status) == SIGTERM && count > 1000,
-	   "ended by a signal: %s", count > 1000 ? "good" : "bad");
+	   "ended by a signal: %ld events", count);
 	status = in_child(with_a_small_disk, 0);
 	count = events();
 	ok(status == 0 && count > 100 && count < 20000,

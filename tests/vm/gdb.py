@@ -24,6 +24,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
+from tap import check, end_of_checks  # noqa: E402
 from vm import BUILD, VM, VMError  # noqa: E402
 
 # debug NAME SESSIONS COMMAND...: run it, with so many gdbs one after another.
@@ -52,22 +53,10 @@ debug tasks 1 $gdb /guests/tasks
 debug steps 1 $gdb /guests/hello
 debug end 1 $gdb /guests/hello
 debug killed 1 $gdb /tests/guest/noinit
+(while ! grep -q ready /tmp/out; do sleep 0.1; done; echo 'it runs') &
 debug interrupt 2 $gdb /tests/guest/forever jump
 echo over
 '''
-
-results = []
-
-
-def check(name, good, *details):
-    """One TAP line, and if it is bad, what we know about it."""
-    results.append(good)
-    print('%sok %d - %s' % ('' if good else 'not ', len(results), name))
-    if not good:
-        for detail in details:
-            print('# ' + str(detail).replace('\n', '\n# '))
-    sys.stdout.flush()
-
 
 class Session:
     """One gdb, with its commands, on the machine's wire."""
@@ -176,7 +165,7 @@ def interrupt(vm):
     program = BUILD + '/tests/guest/forever'
     first = Session(vm, 'interrupt', program, [
         'continue', 'echo stopped\\n', 'info registers eip', 'detach'])
-    time.sleep(3)
+    vm.wait_for('it runs')
     first.interrupt()
     said = first.end()
     check('interrupt: Ctrl-C stops it',
@@ -208,8 +197,7 @@ def main():
         vm.stop()
     check('the end', not why, why,
           vm.output.decode('utf-8', 'replace').replace('\r', '')[-2000:])
-    print('1..%d' % len(results))
-    return 0 if all(results) else 1
+    return end_of_checks()
 
 
 if __name__ == '__main__':

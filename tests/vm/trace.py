@@ -17,6 +17,7 @@ import tarfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
+from tap import check, end_of_checks  # noqa: E402
 from vm import VM, VMError  # noqa: E402
 
 JOB = r'''
@@ -36,6 +37,8 @@ ended()
 	kill -$signal $!
 	wait $!
 	echo "@@ $name $?"
+	# The trace's writer needs a moment.
+	while pidof lguest-trace >/dev/null; do sleep 0.1; done
 }
 load
 traced hello /guests/hello
@@ -54,17 +57,6 @@ tar c -z -C /tmp/traces -f /dev/ttyS2 .
 ENDS = {'hello': (0, 'power-off'), 'tasks': (0, 'power-off'),
         'killed': (3, 'killed'), 'restart': (129, 'restart'),
         'disk': (0, 'power-off'), 'term': (143, None), 'kill': (137, None)}
-
-results = []
-
-
-def check(name, good, *details):
-    results.append(good)
-    print('%sok %d - %s' % ('' if good else 'not ', len(results), name))
-    if not good:
-        for detail in details:
-            print('# ' + str(detail).replace('\n', '\n# '))
-
 
 def ns(us):
     """Times are whole nanoseconds; in this form they can be compared."""
@@ -163,8 +155,7 @@ def main():
                   statuses.get(name) == status, said)
             text = tar.extractfile('./' + name).read().decode()
             more(name, *judge(name, text))
-    print('1..%d' % len(results))
-    return 0 if all(results) else 1
+    return end_of_checks()
 
 
 if __name__ == '__main__':
