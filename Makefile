@@ -90,6 +90,7 @@ gdb: deps-run deps-check module launcher guests ## run a guest that waits for gd
 # The status of the guest is no matter: its trace is drawn, however it ended.
 .PHONY: trace
 trace: deps-run module launcher guests ## run a guest, and draw when it ran: build/trace.json, build/trace.svg
+	@rm -f build/trace.json
 	@tests/vm/vm.py trace build/trace.json || [ -s build/trace.json ]
 	@Documentation/timeline --title=$(notdir $(GUEST)) $(TIMELINE) \
 		build/trace.json build/trace.svg

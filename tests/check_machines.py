@@ -4,7 +4,7 @@ import re
 import shlex
 import subprocess
 
-from vm import (VM, VMError, BUILD, TOP, kernel as vm_kernel, options_of,
+from vm import (VM, VMError, BUILD, TOP, header, kernel as vm_kernel,
                 read)
 
 TESTS = os.path.join(TOP, 'tests')
@@ -222,7 +222,8 @@ def cases(prefix, wanted):
                               % (prefix, name, options, args)).split())
             guests.append(Guest(title, command, statuses, pattern))
     guests += [Example('%s: example %s' % (prefix, name),
-                       ['lguest', *options_of(name), '/guests/' + name], shown)
+                       ['lguest', *header(name, 'Options'), '/guests/' + name],
+                       shown)
                for name, shown in sorted(examples().items())]
     hosts = [Program('%s: host/%s' % (prefix, name), ['/tests/host/' + name])
              for name in names('host', '.c')]

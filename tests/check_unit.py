@@ -14,6 +14,7 @@ from check_machines import names, tap
 from check_tree import Failure
 
 RUNS = 100000                           # of a target, here
+LIMIT = 2 * int(os.environ.get('CASE_TIMEOUT') or 300)  # seconds
 
 
 def unit(report, name):
@@ -21,7 +22,7 @@ def unit(report, name):
     if not report.wants('unit/' + name):
         return
     try:
-        done = subprocess.run([path], text=True, timeout=600,
+        done = subprocess.run([path], text=True, timeout=LIMIT,
                               stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT)

@@ -17,7 +17,7 @@
 #include "virtio.h"
 
 #define PINGS		5
-#define PATIENCE	3000		/* milliseconds, with the other's silence */
+#define PATIENCE	20000		/* milliseconds, with the other's silence */
 #define INPUT		0		/* queues */
 #define OUTPUT		1
 
@@ -249,9 +249,9 @@ static void find_other(void)
 	static const uint8_t all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	uint32_t heard = 0;
 
-	for (int i = 0; i < 100 && !knows_other; i++) {
+	for (int i = 0; i < 200 && !knows_other; i++) {
 		send_arp(ARP_QUESTION, all);
-		listen(&heard, 1, 100);
+		listen(&heard, 1, PATIENCE / 200);
 	}
 	if (!knows_other)
 		shutdown("FAILED nobody has the address %u.%u.%u.%u",

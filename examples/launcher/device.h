@@ -135,7 +135,8 @@ bool mmio_write(struct guest *guest, uint32_t gpa, unsigned int size,
 
 /*
  * The devices. First pci_start(), then these in the order that the guest shall
- * find them in; then loop_start(). The console comes first: see abi.md.
+ * find them in; then loop_start(). The console comes first: a kernel that has
+ * no driver yet looks for it in slot 1.
  */
 void add_console(struct guest *guest);
 void add_block(struct guest *guest, const char *argument);

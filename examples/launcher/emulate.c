@@ -18,7 +18,6 @@
 #include "launcher.h"
 #include "lguest.h"
 
-#define PAGE_SIZE	4096u
 #define ECX		2		/* in struct lguest_regs */
 
 /* A processor looks for interrupts between two elements of a string. */
@@ -127,7 +126,7 @@ static bool get(struct execution *e, const struct operand *op,
 		*value = op->value;
 		break;
 	case PORT:
-		*value = port_in(e->guest, port_of(e, op), op->size);
+		*value = port_in(port_of(e, op), op->size);
 		break;
 	case MEMORY:
 		if (spot->is_device &&
@@ -158,7 +157,7 @@ static bool put(struct execution *e, const struct operand *op,
 		*reg = (*reg & ~(mask << op->shift)) | value << op->shift;
 		return true;
 	case PORT:
-		port_out(e->guest, port_of(e, op), op->size, value);
+		port_out(port_of(e, op), op->size, value);
 		return true;
 	case MEMORY:
 		if (spot->is_device)

@@ -5,7 +5,10 @@
 #include "file.h"
 #include "launcher.h"
 
-#define PAGE_SIZE	4096ull
+static uint64_t whole_pages(uint64_t bytes)
+{
+	return bytes - bytes % PAGE_SIZE;
+}
 
 /* Its last byte is in the last page that it may be in. The file stays open. */
 void load_initrd(struct guest *guest, int fd, const char *path)
@@ -14,15 +17,15 @@ void load_initrd(struct guest *guest, int fd, const char *path)
 	uint64_t pages, start, first;
 
 	look_at_file(&initrd, "an initrd", fd, path);
-	first = (guest->kernel_end + PAGE_SIZE - 1) & -PAGE_SIZE;
-	pages = (initrd.size + PAGE_SIZE - 1) & -PAGE_SIZE;
+	first = whole_pages(guest->kernel_end + PAGE_SIZE - 1);
+	pages = whole_pages(initrd.size + PAGE_SIZE - 1);
 	if (initrd.size > guest->size || first + pages > guest->initrd_end)
 		die(STATUS_KERNEL,
 		    "%s: %" PRIu64 " kB are too much: the kernel may need memory up to 0x%08"
 		    PRIx64 ", and its initrd must end at 0x%08" PRIx64 ": try a larger -m",
 		    path, initrd.size / 1024, guest->kernel_end,
 		    guest->initrd_end);
-	start = (guest->initrd_end & -PAGE_SIZE) - pages;
+	start = whole_pages(guest->initrd_end) - pages;
 	read_at(&initrd, guest->memory + start, initrd.size, 0);
 	guest->initrd = start;
 	guest->initrd_size = initrd.size;

@@ -48,20 +48,17 @@ static uint8_t byte_in(uint16_t port)
 }
 
 /* Those that are not PCI's are 8 bits wide: the rest is what nobody answers. */
-uint32_t port_in(struct guest *guest, uint16_t port, unsigned int size)
+uint32_t port_in(uint16_t port, unsigned int size)
 {
-	(void)guest;
 	if (is_pci(port))
 		return pci_port_read(port, size);
 	return (NOTHING & ~0xff) | byte_in(port);
 }
 
-void port_out(struct guest *guest, uint16_t port, unsigned int size,
-	      uint32_t value)
+void port_out(uint16_t port, unsigned int size, uint32_t value)
 {
 	char c = value;
 
-	(void)guest;
 	if (is_pci(port))
 		pci_port_write(port, size, value);
 	else if (is_pit(port))

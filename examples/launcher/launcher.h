@@ -18,6 +18,7 @@ enum status {
 	STATUS_KERNEL	= 4,	/* there is something wrong with the kernel */
 };
 
+#define PAGE_SIZE	4096u
 #define MEGABYTE	(1024UL * 1024)
 #define MEMORY_DEFAULT	16		/* megabytes */
 #define MEMORY_MAX	3072		/* megabytes: the host's limit */
@@ -71,10 +72,6 @@ void *guest_range(struct guest *guest, uint64_t gpa, uint64_t length);
 #define WALK_MARK	4	/* and it is to be seen in the tables */
 bool translate(struct guest *guest, uint32_t va, unsigned int access,
 	       uint32_t *gpa);
-bool read_virtual(struct guest *guest, uint32_t va, void *buffer,
-		  size_t length);
-bool write_virtual(struct guest *guest, uint32_t va, const void *buffer,
-		   size_t length);
 
 /* load.c */
 void load_kernel(struct guest *guest, int fd, const char *path);
@@ -92,9 +89,8 @@ bool emulate(struct guest *guest, struct lguest_regs *regs,
 	     const struct lguest_exit *exit);
 
 /* io.c */
-uint32_t port_in(struct guest *guest, uint16_t port, unsigned int size);
-void port_out(struct guest *guest, uint16_t port, unsigned int size,
-	      uint32_t value);
+uint32_t port_in(uint16_t port, unsigned int size);
+void port_out(uint16_t port, unsigned int size, uint32_t value);
 
 /* run.c */
 #define DEVICE		"/dev/lguest"

@@ -20,8 +20,7 @@
 #define FIRST_BAR	MEGABYTE	/* ... and where they are at first */
 #define SLOTS		32
 
-#define CONFIG_ADDRESS	0xcf8		/* 4 ports */
-#define CONFIG_DATA	0xcfc		/* 4 ports */
+#define CONFIG_DATA	0xcfc		/* 4 ports; the address is at 0xcf8 */
 #define ENABLE		0x80000000	/* in the address: this is one */
 
 /* One slot of the bus. Its devices have one function each: number 0. */

@@ -35,7 +35,7 @@ static struct counter {
 	bool write_high, read_high;	/* the high byte is next */
 	bool latched;
 	uint16_t latch;
-	uint32_t reload;		/* 1 to 65536 */
+	uint16_t reload;		/* 0 stands for 65536 */
 	uint64_t start;			/* in ticks: when it was set */
 } counters[3];
 

@@ -7,8 +7,6 @@
 
 #include "gdb.h"
 
-#define PAGE_SIZE	4096u
-
 /*
  * A kernel that will be at high addresses, such as Linux, is not there before
  * it has page tables, but a debugger knows no other. Where it will find itself

@@ -7,12 +7,9 @@
  * bytes there are three, of which the top has four entries and no rights. Each
  * level is indexed by some bits of the address, from "shift" on.
  */
-#include <string.h>
-
 #include "launcher.h"
 #include "lguest.h"
 
-#define PAGE_SIZE	4096u
 #define ENTRY_PRESENT	(1u << 0)
 #define ENTRY_WRITE	(1u << 1)
 #define ENTRY_USER	(1u << 2)
@@ -118,46 +115,4 @@ bool translate(struct guest *guest, uint32_t va, unsigned int access,
 	*gpa = va;
 	return !(access & WALK_USER) &&
 	       va < (uint64_t)guest->size + guest->device_size;
-}
-
-/* One page after the other: neighbours here are none in memory. */
-static bool copy(struct guest *guest, uint32_t va, uint8_t *buffer,
-		 size_t length, bool out)
-{
-	while (length) {
-		size_t piece = PAGE_SIZE - va % PAGE_SIZE;
-		uint8_t *memory = NULL;
-		uint32_t gpa;
-
-		if (piece > length)
-			piece = length;
-		if (translate(guest, va, 0, &gpa))
-			memory = guest_range(guest, gpa, piece);
-		if (!memory)
-			return false;
-		if (out)
-			memcpy(memory, buffer, piece);
-		else
-			memcpy(buffer, memory, piece);
-		va += piece;
-		buffer += piece;
-		length -= piece;
-	}
-	return true;
-}
-
-/*
- * For a debugger, whom the guest's rights do not bind. False: not all of it is
- * memory. What comes before that may have been copied.
- */
-bool read_virtual(struct guest *guest, uint32_t va, void *buffer,
-		  size_t length)
-{
-	return copy(guest, va, buffer, length, false);
-}
-
-bool write_virtual(struct guest *guest, uint32_t va, const void *buffer,
-		   size_t length)
-{
-	return copy(guest, va, (uint8_t *)buffer, length, true);
 }

@@ -49,17 +49,14 @@ bool mmio_write(struct guest *g, uint32_t gpa, unsigned int size,
 	return mmio_read(g, gpa, size, &value);
 }
 
-uint32_t port_in(struct guest *g, uint16_t port, unsigned int size)
+uint32_t port_in(uint16_t port, unsigned int size)
 {
-	(void)g;
 	check_size(size);
 	return ~port;
 }
 
-void port_out(struct guest *g, uint16_t port, unsigned int size,
-	      uint32_t value)
+void port_out(uint16_t port, unsigned int size, uint32_t value)
 {
-	(void)g;
 	(void)port;
 	check_size(size);
 	if (size < 4 && value >> 8 * size)

@@ -82,7 +82,7 @@ def launch(*args, launcher=None, env=None, limit=None):
     """Returns exit status, standard output, standard error."""
     def set_limit():
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    done = subprocess.run([launcher or LAUNCHER, *args], timeout=60, env=env,
+    done = subprocess.run([launcher or LAUNCHER, *args], timeout=300, env=env,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE,
                           preexec_fn=set_limit if limit else None)

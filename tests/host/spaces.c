@@ -291,7 +291,7 @@ static void test_tops(void)
 	}
 	before = stats_of(&g).fills;
 	interrupt_on(SIGALRM);
-	alarm(10);
+	alarm(100);
 	reset(&g.p);
 	ok(execute(&g, PUSH, 0) == DONE,
 	   "%u address spaces of a small guest: a push is done after %llu entries",

@@ -5,13 +5,12 @@
 
 #include <linux/virtio_net.h>
 
-#include "driver.h"
+#include "bus.h"
 #include "net.h"
 
 #define SIZE	16
 #define INPUT	0
 #define OUTPUT	1
-#define SLOT	1
 #define HEADER	sizeof(struct virtio_net_hdr_v1)
 #define ROOM	2048		/* for one frame, in the guest's memory */
 
@@ -19,24 +18,6 @@
 static inline uint32_t buffer(unsigned int queue, unsigned int n)
 {
 	return BUFFERS + (queue * SIZE + n % SIZE) * ROOM;
-}
-
-static inline uint32_t address(uint32_t reg)
-{
-	return pci_config_read(SLOT, 0x10, 4) + reg;
-}
-
-static inline uint32_t get(uint32_t reg, unsigned int size)
-{
-	uint32_t value = 0;
-
-	mmio_read(&guest, address(reg), size, &value);
-	return value;
-}
-
-static inline void put(uint32_t reg, unsigned int size, uint32_t value)
-{
-	mmio_write(&guest, address(reg), size, value);
 }
 
 static inline bool broken(void)
@@ -53,31 +34,8 @@ static unsigned int offered[2];		/* since the card was started */
 
 static inline void start_card(void)
 {
-	static const uint8_t steps[] = { 0, 1, 3 };
-	uint32_t q = VIRTIO_PCI_COMMON_Q_DESCLO;
-
-	for (unsigned int n = 0; n < ARRAY_SIZE(steps); n++)
-		put(VIRTIO_PCI_COMMON_STATUS, 1, steps[n]);
-	put(VIRTIO_PCI_COMMON_GFSELECT, 4, 0);
-	put(VIRTIO_PCI_COMMON_GF, 4,
-	    1 << VIRTIO_NET_F_MAC | 1 << VIRTIO_NET_F_STATUS);
-	put(VIRTIO_PCI_COMMON_GFSELECT, 4, 1);
-	put(VIRTIO_PCI_COMMON_GF, 4, 1);
-	put(VIRTIO_PCI_COMMON_STATUS, 1, 11);
-	for (unsigned int n = 0; n < 2; n++) {
-		memset(at(DESC + n * QUEUE_STRIDE), 0, QUEUE_STRIDE);
-		put(VIRTIO_PCI_COMMON_Q_SELECT, 2, n);
-		put(VIRTIO_PCI_COMMON_Q_SIZE, 2, SIZE);
-		put(q, 4, DESC + n * QUEUE_STRIDE);
-		put(q + 8, 4, AVAIL + n * QUEUE_STRIDE);
-		put(q + 16, 4, USED + n * QUEUE_STRIDE);
-		put(VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
-	}
-	put(VIRTIO_PCI_COMMON_STATUS, 1, DRIVER_OK);
-	settle();
+	start_on_bus(1 << VIRTIO_NET_F_MAC | 1 << VIRTIO_NET_F_STATUS, SIZE);
 	memset(offered, 0, sizeof(offered));
-	memset(lines, 0, sizeof(lines));
-	get(ISR, 1);
 }
 
 /* Buffers for frames that arrive. */

@@ -11,13 +11,12 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "driver.h"
+#include "bus.h"
 #include "terminal.h"
 
 #define SIZE	8
 #define INPUT	0
 #define OUTPUT	1
-#define SLOT	1
 
 static int keyboard;			/* the other end of our input */
 static unsigned int columns = 80, went_raw;
@@ -40,48 +39,9 @@ void terminal_raw(void)
 	went_raw++;
 }
 
-static uint32_t address(uint32_t reg)
-{
-	return pci_config_read(SLOT, 0x10, 4) + reg;
-}
-
-static uint32_t get(uint32_t reg, unsigned int size)
-{
-	uint32_t value = 0;
-
-	mmio_read(&guest, address(reg), size, &value);
-	return value;
-}
-
-static void put(uint32_t reg, unsigned int size, uint32_t value)
-{
-	mmio_write(&guest, address(reg), size, value);
-}
-
 static void start(void)
 {
-	static const uint8_t steps[] = { 0, 1, 3 };
-	uint32_t q = VIRTIO_PCI_COMMON_Q_DESCLO;
-
-	for (unsigned int n = 0; n < ARRAY_SIZE(steps); n++)
-		put(VIRTIO_PCI_COMMON_STATUS, 1, steps[n]);
-	put(VIRTIO_PCI_COMMON_GF, 4, 1 << VIRTIO_CONSOLE_F_SIZE);
-	put(VIRTIO_PCI_COMMON_GFSELECT, 4, 1);
-	put(VIRTIO_PCI_COMMON_GF, 4, 1);
-	put(VIRTIO_PCI_COMMON_STATUS, 1, 11);
-	for (unsigned int n = 0; n < 2; n++) {
-		memset(at(DESC + n * QUEUE_STRIDE), 0, QUEUE_STRIDE);
-		put(VIRTIO_PCI_COMMON_Q_SELECT, 2, n);
-		put(VIRTIO_PCI_COMMON_Q_SIZE, 2, SIZE);
-		put(q, 4, DESC + n * QUEUE_STRIDE);
-		put(q + 8, 4, AVAIL + n * QUEUE_STRIDE);
-		put(q + 16, 4, USED + n * QUEUE_STRIDE);
-		put(VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
-	}
-	put(VIRTIO_PCI_COMMON_STATUS, 1, DRIVER_OK);
-	settle();
-	memset(lines, 0, sizeof(lines));
-	get(ISR, 1);
+	start_on_bus(1 << VIRTIO_CONSOLE_F_SIZE, SIZE);
 	printed_length = 0;
 }
 

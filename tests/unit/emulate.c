@@ -64,17 +64,14 @@ static unsigned int sizes[0x10000];
 static char tape[4096];
 static unsigned int tape_used;
 
-uint32_t port_in(struct guest *g, uint16_t port, unsigned int size)
+uint32_t port_in(uint16_t port, unsigned int size)
 {
-	(void)g;
 	sizes[port] = size;
 	return ~(uint32_t)port * 0x01010101u;
 }
 
-void port_out(struct guest *g, uint16_t port, unsigned int size,
-	      uint32_t value)
+void port_out(uint16_t port, unsigned int size, uint32_t value)
 {
-	(void)g;
 	sizes[port] = size;
 	written[port] = value;
 	memcpy(tape + tape_used, &value, size);

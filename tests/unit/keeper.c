@@ -108,7 +108,7 @@ static void test_questions(void)
 
 static bool is_gone(pid_t pid)
 {
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 6000; i++) {
 		if (waitpid(pid, NULL, WNOHANG) == pid || kill(pid, 0))
 			return true;
 		usleep(10000);

@@ -50,7 +50,7 @@ static uint8_t *frame(uint8_t number, size_t length)
 /* The host says things of its own on a new interface: these do not count. */
 static bool comes(unsigned int *n, uint8_t number, size_t size)
 {
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 6000; i++) {
 		uint32_t length;
 		const uint8_t *got = arrived(*n, &length);
 

@@ -137,7 +137,7 @@ static bool same(void)
 /* The keeper needs a moment. */
 static bool same_soon(void)
 {
-	for (int i = 0; i < 200 && !same(); i++)
+	for (int i = 0; i < 6000 && !same(); i++)
 		usleep(10000);
 	return same();
 }
@@ -234,7 +234,7 @@ static void test_continued(void)
 	kill(child, SIGCONT);
 	/* So that it has something to do: a sanitizer delays the signal. */
 	types("\n", "0a ");
-	for (int i = 0; i < 200 && same(); i++)
+	for (int i = 0; i < 6000 && same(); i++)
 		usleep(10000);
 	ok(!same() && types("\3", "03 "), "stopped and continued: raw again");
 	kill(child, SIGTERM);

@@ -6,10 +6,11 @@
  * a table or a page outside of the guest's memory is followed out of it; an
  * address at the end of everything wraps around.
  *
- * Uses: virtual.c memory.c
+ * Uses: virtual.c target.c memory.c
  */
 #include "unit.h"
 
+#include "gdb.h"
 #include "lguest.h"
 
 #define SIZE		(1u << 20)
@@ -179,29 +180,28 @@ static void test_outside(const char *format)
 	   format);
 }
 
-static void test_copies(const char *format)
+static void test_debugger(const char *format)
 {
+	struct target target = { .guest = &guest };
 	char text[] = "0123456789", read[11] = "";
 
 	map(PAGE, P);
 	set_entry(place(0) + (guest.pae ? 8 : 4), 0x3000 | P);
-	ok(write_virtual(&guest, VA | 0xffb, text, 10) &&
+	ok(target_write(&target, VA | 0xffb, text, 10) == 10 &&
 	   !memcmp(guest.memory + PAGE + 0xffb, "01234", 5) &&
 	   !memcmp(guest.memory + 0x3000, "56789", 5),
-	   "%s: written across two pages, though only the guest may not",
-	   format);
-	ok(read_virtual(&guest, VA | 0xffb, read, 10) && !strcmp(read, text),
-	   "%s: and read", format);
-	ok(read_virtual(&guest, 0, read, 0) &&
-	   !read_virtual(&guest, (VA | 0xfff) + 4096, read, 2) &&
-	   !read_virtual(&guest, 0xffffffff, read, 2),
-	   "%s: nothing can always be read, and where nothing is, not",
-	   format);
+	   "%s: gdb writes across two pages, though the guest may not", format);
+	ok(target_read(&target, VA | 0xffb, read, 10) == 10 &&
+	   !strcmp(read, text), "%s: and reads", format);
+	ok(!target_read(&target, 0, read, 0) &&
+	   target_read(&target, (VA | 0xfff) + 4096, read, 2) == 1 &&
+	   !target_read(&target, 0xffffffff, read, 2),
+	   "%s: up to where something is", format);
 	set_entry(place(0), (SIZE - 0x1000) | P);
-	ok(read_virtual(&guest, VA | 0xffb, read, 5), "%s: the last page",
-	   format);
+	ok(target_read(&target, VA | 0xffb, read, 5) == 5,
+	   "%s: the last page", format);
 	set_entry(place(0), SIZE | P);
-	ok(!read_virtual(&guest, VA, read, 1), "%s: no device is read",
+	ok(!target_read(&target, VA, read, 1), "%s: no device is read",
 	   format);
 }
 
@@ -231,7 +231,7 @@ int main(void)
 		test_rights(format);
 		test_marks(format);
 		test_outside(format);
-		test_copies(format);
+		test_debugger(format);
 		test_linear();
 	}
 	return tap_end();

@@ -454,12 +454,9 @@ wait
 '''
 
 
-def options_of(guest):
-    return header(guest, 'Options')
-
-
-def command_line():
-    """The launcher's command line inside the machine, and its files."""
+def command_line(extra=''):
+    """The launcher's command line inside the machine, and its files.  With an
+    option more, which can be given to one launcher only."""
     files = {}
     guest = os.environ.get('GUEST') or 'hello'
     path = guest_file(guest)
@@ -468,13 +465,17 @@ def command_line():
     wanted = shlex.split(os.environ.get('LGUEST') or '')
     # What the user says instead, counts.
     said = {word.partition('=')[0] for word in wanted}
-    needed = [word for word in header(guest, 'Options')
-              if word.partition('=')[0] not in said]
+    options = header(guest, 'Options')
+    needed = [word for word in options if word.partition('=')[0] not in said]
+    together = header(guest, 'Guests') if needed == options else []
+    if together and extra:
+        raise VMError('%s is %s guests, and this is for one: say LGUEST=%s, '
+                      'with other devices' % (guest, together[0], ' '.join(
+                          word.partition('=')[0] + '=...' for word in options)))
     options = travellers(needed + wanted, files)
-    together = needed == header(guest, 'Options') and header(guest, 'Guests')
     args = ' '.join(shlex.quote(word) for word in
                     shlex.split(os.environ.get('ARGS') or ''))
-    command = ' '.join(f'lguest {options} {inside} {args}'.split(' '))
+    command = ' '.join(f'lguest {extra} {options} {inside} {args}'.split())
     if together:
         command = TOGETHER % (together[0], command)
     return command, files
@@ -491,17 +492,24 @@ def echo(piece):
     sys.stdout.buffer.flush()
 
 
-def run():
-    command, files = command_line()
-    vm = from_environment('run')
+def visit(vm, job, files, meanwhile=None):
+    """Boot, do the job and tell what it says; the job's status."""
     try:
         print('booting %s ...' % vm.describe(), file=sys.stderr, flush=True)
         vm.echo = echo
-        vm.start('%s\n%s\n' % (load(), command), files)
+        vm.start(job, files)
+        if meanwhile:
+            meanwhile(vm)
         vm.finish()
     finally:
         vm.stop()
     return vm.status
+
+
+def run():
+    command, files = command_line()
+    return visit(from_environment('run'), '%s\n%s\n' % (load(), command),
+                 files)
 
 
 # The trace leaves the machine over its third serial line.
@@ -516,20 +524,13 @@ exit $status
 
 
 def trace(path):
-    command, files = command_line()
-    command = command.replace('lguest', 'lguest --trace=/tmp/trace.json', 1)
+    command, files = command_line('--trace=/tmp/trace.json')
     vm = from_environment('trace')
     vm.wire = 'file'
-    try:
-        print('booting %s ...' % vm.describe(), file=sys.stderr, flush=True)
-        vm.echo = echo
-        vm.start(TRACE % (load(), command), files)
-        vm.finish()
-    finally:
-        vm.stop()
+    status = visit(vm, TRACE % (load(), command), files)
     with open(path, 'wb') as file:
         file.write(gzip.decompress(vm.outbox))
-    return vm.status
+    return status
 
 
 # gdb, outside, talks to the launcher over the third serial line as well.
@@ -545,27 +546,22 @@ wait $launcher
 '''
 
 
+def run_gdb(vm):
+    vm.wait_for('waiting for gdb')
+    # Ctrl-C is for gdb, which sends it on to the guest.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    subprocess.run(
+        ['gdb', '-q', '-ex', 'target remote %s/wire' % vm.dir,
+         guest_file(os.environ.get('GUEST') or 'hello')],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    signal.signal(signal.SIGINT, before)
+
+
 def gdb():
-    command, files = command_line()
-    command = command.replace('lguest', 'lguest --gdb=1234', 1)
+    command, files = command_line('--gdb=1234')
     vm = from_environment('gdb')
     vm.wire = 'socket'
-    try:
-        print('booting %s ...' % vm.describe(), file=sys.stderr, flush=True)
-        vm.echo = echo
-        vm.start(DEBUG % (load(), command), files)
-        vm.wait_for('waiting for gdb')
-        # Ctrl-C is for gdb, which sends it on to the guest.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        subprocess.run(
-            ['gdb', '-q', '-ex', 'target remote %s/wire' % vm.dir,
-             guest_file(os.environ.get('GUEST') or 'hello')],
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-        signal.signal(signal.SIGINT, before)
-        vm.finish()
-    finally:
-        vm.stop()
-    return vm.status
+    return visit(vm, DEBUG % (load(), command), files, run_gdb)
 
 
 SHELL = r'''
