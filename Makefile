@@ -213,6 +213,7 @@ GTESTS	 := $(patsubst tests/guest/%.c,build/tests/guest/%,$(wildcard tests/guest
 UTESTS	 := $(patsubst tests/unit/%.c,build/tests/unit/%,$(wildcard tests/unit/*.c))
 FUZZERS	 := $(patsubst tests/fuzz/%.c,build/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 HTESTS	 := $(patsubst tests/host/%.c,build/tests/host/%,$(wildcard tests/host/*.c))
+SELFTEST := $(wildcard tests/linux/selftest/*.c)
 
 .PHONY: launcher
 launcher: deps-build tangle build/lguest ## build/lguest, which starts guests
@@ -221,7 +222,7 @@ guests: deps-build tangle $(GUESTS) ## build/guests/*, from examples/guests
 .PHONY: units
 units: deps-check tangle $(UTESTS) $(UTESTS:%=%-thread) $(FUZZERS) ## build/tests/unit/*, build/tests/fuzz/*: parts of the launcher, tested
 .PHONY: tests
-tests: deps-build tangle $(GTESTS) $(HTESTS) ## build/tests/*, guests and programs that test
+tests: deps-build tangle $(GTESTS) $(HTESTS) build/tests/linux/selftest ## build/tests/*, guests and programs that test
 
 # The files that tangle writes, for make to compare times with.
 examples/lguest.h: | tangle ;
@@ -244,6 +245,12 @@ build/tests/guest/%: tests/guest/%.c $(wildcard tests/guest/*.h) $(GUEST_DEPS) e
 build/tests/host/%: tests/host/%.c $(wildcard tests/host/*.h) tests/guest/oracle.h examples/lguest.h Makefile
 	@echo "  CC      $@"; mkdir -p $(@D)
 	@gcc $(CFLAGS) $(WARN) -static -pthread -Iexamples -o $@ $<
+
+# A program for a 32-bit Linux, with all that it needs.
+build/tests/linux/selftest: $(SELFTEST) tests/linux/selftest/selftest.h Makefile
+	@echo "  CC      $@"; mkdir -p $(@D)
+	@gcc -m32 $(CFLAGS) $(WARN) -D_GNU_SOURCE -D_TIME_BITS=64 \
+		-D_FILE_OFFSET_BITS=64 -static -pthread -o $@ $(SELFTEST)
 
 # Parts of the launcher in programs that test them.  The source names them:
 # "Uses: ring.c".  Sanitizers watch; -thread has the one that watches threads.
@@ -284,8 +291,8 @@ unload: ## remove the module from the running kernel
 ##@ Housekeeping
 
 # What each thing needs.  Nothing is installed that is already there.
-DEPS_build	:= gcc libc6-dev binutils make noweb python3 libelf1 libssl3 \
-		   linux-headers-amd64 libzydis-dev libseccomp-dev libslirp-dev
+DEPS_build	:= gcc libc6-dev gcc-multilib binutils make noweb python3 libelf1 \
+		   libssl3 linux-headers-amd64 libzydis-dev libseccomp-dev libslirp-dev
 DEPS_run	:= $(DEPS_build) qemu-system-x86 busybox-static xz-utils
 DEPS_book	:= $(DEPS_build) pandoc python3-pygments graphviz universal-ctags
 DEPS_check	:= $(DEPS_build) tidy sparse perl shellcheck git mandoc clang \
