@@ -274,6 +274,12 @@ build/tests/fuzz/%: tests/fuzz/%.c $(UNIT_DEPS)
 	$(call unit,clang,fuzzer$(comma)address$(comma)undefined)
 comma	:= ,
 
+# Linux as a guest: see examples/linux, tests/vm/kernel_build.py.
+.PHONY: linux
+linux: deps-linux ## build/linux/bzImage and bzImage-pae, guests: Linux 6.1 for i386
+	@for name in linux linux-pae; do \
+		tests/vm/kernel.py image $$name || exit 1; done
+
 ##@ On this very machine, for the brave
 
 .PHONY: load
@@ -299,6 +305,7 @@ DEPS_check	:= $(DEPS_build) tidy sparse perl shellcheck git mandoc clang \
 		   libclang-rt-14-dev gdb
 DEPS_kernels	:= $(DEPS_build) linux-headers-cloud-amd64
 DEPS_debug	:= $(DEPS_build) flex bison bc libelf-dev xz-utils
+DEPS_linux	:= $(DEPS_debug) patch
 DEPS_bochs	:= $(DEPS_build) bochs bochs-term bochsbios vgabios isolinux \
 		   syslinux-common xorriso
 
@@ -320,19 +327,19 @@ define deps
 		install $$missing >build/deps.log || { cat build/deps.log; exit 1; } >&2
 endef
 
-.PHONY: deps deps-build deps-run deps-book deps-check deps-kernels deps-debug deps-bochs
+.PHONY: deps deps-build deps-run deps-book deps-check deps-kernels deps-debug deps-linux deps-bochs
 deps: deps-run deps-book deps-check ## install what is missing (Debian packages, as root)
-deps-build deps-run deps-book deps-check deps-kernels deps-debug deps-bochs: deps-%:
+deps-build deps-run deps-book deps-check deps-kernels deps-debug deps-linux deps-bochs: deps-%:
 	$(call deps,$(DEPS_$*))
 
 .PHONY: clean
-clean: ## remove what was built; the kernels that were fetched stay
+clean: ## remove what was built; kernels stay
 	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 \
-		! -name vm ! -name edited -exec rm -rf {} +; \
+		! -name vm ! -name linux ! -name edited -exec rm -rf {} +; \
 	rm -rf build/vm/logs; fi
 
 .PHONY: distclean
-distclean: ## remove all of build/, fetched kernels and saved edits too
+distclean: ## remove all of build/, kernels and saved edits too
 	rm -rf build
 
 .PHONY: help
