@@ -23,15 +23,18 @@ import re
 import shlex
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+import linux  # noqa: E402
+from archive import cpio, read  # noqa: E402
+from debian import DebianError, TOP  # noqa: E402
+
 BUILD = os.path.join(TOP, 'build')
 
 # Lines of a kernel's log that mean that something is wrong.
@@ -101,7 +104,7 @@ def timeout():
 
 def kernel(what, name):
     """Ask kernel.py."""
-    done = subprocess.run([os.path.join(HERE, 'kernel.py'), what, name],
+    done = subprocess.run([os.path.join(TOP, 'tests/vm/kernel.py'), what, name],
                           stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise VMError('no kernel to boot')
@@ -112,37 +115,6 @@ def module(release):
     """The module for a kernel: make's, or another one to be tried."""
     return os.environ.get('LGUEST_MODULE') or os.path.join(
         BUILD, release, 'lguest.ko')
-
-
-def cpio(files):
-    """An archive in cpio's `newc` format, the same bytes every time.
-
-    `files` maps paths to bytes (a file), None (a directory), or a pair
-    (bytes, mode)."""
-    out = []
-    whole = {}
-    for path in files:                  # every parent directory
-        while path:
-            whole.setdefault(path, files.get(path))
-            path = os.path.dirname(path)
-    entries = sorted(whole.items()) + [('TRAILER!!!', b'')]
-    for number, (path, data) in enumerate(entries, 1):
-        mode = 0o755
-        if isinstance(data, tuple):
-            data, mode = data
-        mode |= stat.S_IFDIR if data is None else stat.S_IFREG
-        data = data or b''
-        name = path.encode() + b'\0'
-        fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0,
-                  len(name), 0)
-        head = b'070701' + b''.join(b'%08X' % f for f in fields) + name
-        out += [head, bytes(-len(head) % 4), data, bytes(-len(data) % 4)]
-    return b''.join(out)
-
-
-def read(path):
-    with open(path, 'rb') as file:
-        return file.read()
 
 
 def tree(where, into):
