@@ -56,6 +56,10 @@ run shell gdb trace: export PARAMS := $(PARAMS)
 run shell gdb trace check check-bochs check-kernels check-debug: export ACCEL := $(ACCEL)
 check check-bochs check-kernels check-debug check-mutants fuzz: export T := $(T)
 
+# What must be there before that guest can be.
+DEPS_GUEST := $(if $(filter linux linux-pae debian debian-pae,$(GUEST)),deps-linux) \
+	$(if $(filter debian debian-pae,$(GUEST)),debian)
+
 # ---------------------------------------------------------------------------
 
 SHELL	:= /bin/sh
@@ -76,20 +80,20 @@ PYTHON	:= /usr/bin/python3
 all: deps-book module launcher guests html ## tangle, build module, launcher, guests and book (the default)
 
 .PHONY: run
-run: deps-run module launcher guests ## boot a Debian kernel in QEMU, run one guest in it, show what it says
+run: deps-run $(DEPS_GUEST) module launcher guests ## boot a Debian kernel in QEMU, run one guest in it, show what it says
 	@tests/vm/vm.py run
 
 .PHONY: shell
-shell: deps-run module launcher guests tests ## the same machine, with a shell in it
+shell: deps-run $(DEPS_GUEST) module launcher guests tests ## the same machine, with a shell in it
 	@tests/vm/vm.py shell
 
 .PHONY: gdb
-gdb: deps-run deps-check module launcher guests ## run a guest that waits for gdb, and gdb
+gdb: deps-run $(DEPS_GUEST) deps-check module launcher guests ## run a guest that waits for gdb, and gdb
 	@tests/vm/vm.py gdb
 
 # The status of the guest is no matter: its trace is drawn, however it ended.
 .PHONY: trace
-trace: deps-run module launcher guests ## run a guest, and draw when it ran: build/trace.json, build/trace.svg
+trace: deps-run $(DEPS_GUEST) module launcher guests ## run a guest, and draw when it ran: build/trace.json, build/trace.svg
 	@rm -f build/trace.json
 	@tests/vm/vm.py trace build/trace.json || [ -s build/trace.json ]
 	@Documentation/timeline --title=$(notdir $(GUEST)) $(TIMELINE) \
@@ -350,7 +354,8 @@ help: ## this list
 
 #:
 #: Variables, for run and shell
-#:   GUEST=hello    a name from examples/guests, or the path of any ELF
+#:   GUEST=hello    a name from examples/guests, the path of any ELF or bzImage,
+#:                  or linux, debian; linux-pae, debian-pae
 #:   LGUEST=        options for the launcher; files named in them (--x=FILE) travel
 #:   ARGS=          the guest's own command line
 #:   KERNEL=6.1     the machine's kernel: 6.1, 6.1-cloud, 6.12, debug

@@ -2,7 +2,7 @@
 # What `make run GUEST=linux` shows: which kernel runs where, its devices, and
 # that they work.
 #
-# Options: -m 64 --block=/tmp/disk.img --net=user --rng
+# Options: --memory=64 --block=/tmp/disk.img --net=user --rng
 # Args: console=hvc0 quiet
 
 heading() { printf '%-11s' "$1:"; }

@@ -4,6 +4,7 @@
 usage: kernel.py release NAME     the release, e.g. 6.1.0-56-amd64
        kernel.py headers NAME     the directory to give to make -C
        kernel.py image NAME       the vmlinuz to boot
+       kernel.py modules NAME     what must be loaded before there are disks
        kernel.py checkpatch       the directory with checkpatch.pl
 
 NAME is 6.1, 6.1-cloud, 6.12, `running`, the kernel of this machine, or one that
@@ -13,6 +14,7 @@ under build/vm/kernels; nothing is installed.  The release that a name stands
 for is looked up once and then kept, so headers and image always belong
 together.  `make distclean` forgets it.
 """
+import glob
 import os
 import shutil
 import sys
@@ -102,16 +104,45 @@ def image(name):
         raise DebianError('the running kernel is for make load only')
     if name in BUILT:
         return built(name) + '/arch/x86/boot/bzImage'
+    return stock(name)[0]
+
+
+# What a disk of the machine needs, in the order in which it is loaded; some
+# kernels have some of it built in.
+MODULES = ['virtio/virtio', 'virtio/virtio_ring',
+           'virtio/virtio_pci_legacy_dev', 'virtio/virtio_pci_modern_dev',
+           'virtio/virtio_pci', 'block/virtio_blk']
+
+
+def modules(name):
+    """The modules for disks, one a line."""
+    if name not in NAMES:
+        raise DebianError('%s: only kernels of Debian\'s have modules for '
+                          'disks: %s' % (name, ', '.join(NAMES)))
+    where = stock(name)[1]
+    paths = ['%s/%s.ko' % (where, module) for module in MODULES]
+    return '\n'.join(path for path in paths if os.path.exists(path))
+
+
+def stock(name):
+    """A kernel of Debian's: its image, and the directory of its drivers."""
     krel = release(name)
     path = os.path.join(FETCHED, 'vmlinuz-' + krel)
-    if not os.path.exists(path):
+    drivers = os.path.join(FETCHED, 'drivers-' + krel)
+    if not os.path.exists(path) or not os.path.isdir(drivers):
         new = path + '.new'
         shutil.rmtree(new, ignore_errors=True)
         package = fetch(NAMES[name][0], 'linux-image-' + krel)
-        unpack(package, new, './boot/vmlinuz-*')
+        unpack(package, new, './boot/vmlinuz-*',
+               './lib/modules/*/kernel/drivers/*/virtio*')
+        packed = glob.glob(new + '/lib/modules/*/kernel/drivers/*/*.xz')
+        if packed:
+            command('xz', '-d', *packed)
         os.rename(new + '/boot/vmlinuz-' + krel, path)
+        shutil.rmtree(drivers, ignore_errors=True)
+        os.rename(new + '/lib/modules/%s/kernel/drivers' % krel, drivers)
         shutil.rmtree(new)
-    return path
+    return path, drivers
 
 
 def checkpatch():
@@ -134,7 +165,8 @@ def checkpatch():
 
 
 def main(args):
-    actions = {'release': release, 'headers': headers, 'image': image}
+    actions = {'release': release, 'headers': headers, 'image': image,
+               'modules': modules}
     if len(args) == 2 and args[0] in actions and args[1] in BUILT:
         print(actions[args[0]](args[1]))    # which does its own locking
         return 0

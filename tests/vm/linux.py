@@ -25,9 +25,25 @@ def script(guest):
     return path if '/' not in guest and os.path.isfile(path) else None
 
 
+def names():
+    return sorted(name[:-len('.sh')] + pae for name in os.listdir(OURS)
+                  if name.endswith('.sh') for pae in ('', '-pae'))
+
+
 def kernel(guest):
     """The name of its kernel, for kernel.py."""
     return 'linux-pae' if split(guest)[1] else 'linux'
+
+
+def options(guest):
+    """What its launcher must know of its kernel."""
+    return ['--pae'] if split(guest)[1] else []
+
+
+def symbols(guest):
+    """Its kernel for gdb, or None if it is not Linux."""
+    return script(guest) and '%s/build/linux/vmlinux%s' % (
+        TOP, '-pae' if split(guest)[1] else '')
 
 
 def busybox():

@@ -23,6 +23,7 @@ import re
 import shlex
 import shutil
 import signal
+import string
 import subprocess
 import sys
 import tempfile
@@ -56,6 +57,7 @@ COMPLAINTS = re.compile(r'''
 ''', re.VERBOSE)
 # A guest's last words, which are its own.
 HARMLESS = re.compile(r'lguest: the guest of process \d+ ended')
+LARGE = 16 << 20                        # bytes: no file of an initramfs
 TAINT_OURS = 1 << 12 | 1 << 13          # out of tree, not signed
 
 INIT = r'''#!/bin/busybox sh
@@ -68,6 +70,7 @@ INIT = r'''#!/bin/busybox sh
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=linux
 ulimit -c 0
 truncate -s 64M /tmp/disk.img
+[ ! -d /modules ] || for module in /modules/*; do insmod $module; done
 stty -F @TTY@ @STTY@
 echo "lguest-vm: tainted $(cat /proc/sys/kernel/tainted)" >/dev/kmsg
 echo "lguest-vm: up" >/dev/kmsg
@@ -103,7 +106,7 @@ def timeout():
 
 
 def kernel(what, name):
-    """Ask kernel.py."""
+    """Ask kernel.py, which tells what it fetches or builds meanwhile."""
     done = subprocess.run([os.path.join(TOP, 'tests/vm/kernel.py'), what, name],
                           stdout=subprocess.PIPE, text=True)
     if done.returncode:
@@ -136,7 +139,8 @@ def shared_objects(program):
 
 
 def initramfs(release, job, extra=None, tty='/dev/ttyS1', interactive=False):
-    """Everything that a job can use, with the job itself as /job."""
+    """Everything that a job can use, with the job itself as /job.  Files in
+    /modules are loaded."""
     init = INIT.replace('@TTY@', tty)
     init = init.replace('@STTY@', 'sane' if interactive else 'raw -echo')
     init = init.replace('@CTTY@', '-c' if interactive else '')
@@ -189,6 +193,7 @@ class VM:
         self.allow = None               # a pattern: complaints we expect
         self.wire = None                # ttyS2: 'file' or 'socket'
         self.outbox = b''               # what came over it, if a file
+        self.disks = []                 # files, which stay as they are
         self.dir = self.log = self.thread = self.watchdog = None
         self.deadline = None
 
@@ -215,6 +220,9 @@ class VM:
             '-serial', 'chardev:job',
             '-qmp', 'unix:%s/qmp,server=on,wait=off' % self.dir,
         ]
+        for path in self.disks:
+            args += ['-drive', 'if=virtio,format=raw,snapshot=on,file='
+                     + path.replace(',', ',,')]
         if self.wire == 'file':
             args += ['-serial', 'file:%s/wire' % self.dir]
         elif self.wire == 'socket':
@@ -236,6 +244,11 @@ class VM:
 
         With `stub`, the sockets of vm.dir answer: `gdb` and `qmp`."""
         self.make_dir()
+        extra = dict(extra or {})
+        if self.disks:
+            paths = kernel('modules', self.name).splitlines()
+            extra.update(('modules/%d.ko' % number, read(path))
+                         for number, path in enumerate(paths))
         with open(self.dir + '/initramfs', 'wb') as file:
             file.write(initramfs(self.release, job, extra,
                                  interactive=interactive))
@@ -373,44 +386,60 @@ class VM:
 
 
 def guest_file(guest):
-    """Where GUEST is: a name from examples/guests, or any file's path."""
+    """Where GUEST is: a name from examples/guests, Linux, or any file."""
+    if linux.script(guest):
+        return kernel('image', linux.kernel(guest))
     built = '%s/guests/%s' % (BUILD, guest)
     if '/' not in guest and os.path.exists(built):
         return built
     if os.path.isfile(guest):
         return guest
-    names = sorted(os.listdir(BUILD + '/guests'))
+    names = sorted(os.listdir(BUILD + '/guests')) + linux.names()
     raise VMError('no guest %r: neither a file nor one of %s'
                   % (guest, ', '.join(names)))
 
 
-def travellers(words, files):
-    """Let every file named in the launcher's options travel: --x=FILE."""
+def travellers(words, files, disks):
+    """Let every file named in the launcher's options travel: --x=FILE.  What
+    is large does so as a disk of the machine's."""
     out = []
     for word in words:
         option, equals, path = word.partition('=')
         if equals and os.path.isfile(path):
-            inside = '/files/' + os.path.basename(path)
-            files[inside[1:]] = read(path)
+            if os.path.getsize(path) > LARGE:
+                inside = '/dev/vd' + string.ascii_lowercase[len(disks)]
+                disks.append(path)
+            else:
+                inside = '/files/' + os.path.basename(path)
+                files[inside[1:]] = read(path)
             word = option + '=' + inside
         out.append(word)
     return ' '.join(shlex.quote(word) for word in out)
 
 
-def from_environment(label):
+def from_environment(label, disks=()):
     get = os.environ.get
-    return VM(get('KERNEL') or '6.1', get('CPU') or 'max', get('SMP') or 1,
-              get('MEM') or 512, get('APPEND') or '', get('ACCEL') or 'tcg',
-              label)
+    memory = get('MEM') or ' '.join(header(wanted_guest(), 'Machine')) or 512
+    vm = VM(get('KERNEL') or '6.1', get('CPU') or 'max', get('SMP') or 1,
+            memory, get('APPEND') or '', get('ACCEL') or 'tcg', label)
+    vm.disks = list(disks)
+    return vm
+
+
+def wanted_guest():
+    return os.environ.get('GUEST') or 'hello'
 
 
 def header(guest, what):
-    """What a guest in examples/guests needs, by a line in its header:
-    ` * Options: ...` of the launcher, ` * Guests: 2` of its own kind."""
-    source = '%s/examples/guests/%s.c' % (TOP, guest)
+    """What an example needs, by a line in the header of its source:
+    ` * Options: ...` of the launcher, ` * Guests: 2` of its own kind.  Linux,
+    whose header is a shell script's, has more: `# Args: ...` of the kernel,
+    `# Machine: 1024`, the machine's memory in MB."""
+    source = linux.script(guest) or '%s/examples/guests/%s.c' % (TOP, guest)
     if not os.path.isfile(source):
         return []
-    match = re.search(r'^ \* %s: (.*)' % what, read(source).decode(), re.M)
+    match = re.search(r'^(?: \*|#) %s: (.*)' % what, read(source).decode(),
+                      re.M)
     return shlex.split(match.group(1)) if match else []
 
 
@@ -426,31 +455,45 @@ wait
 '''
 
 
-def command_line(extra=''):
-    """The launcher's command line inside the machine, and its files.  With an
-    option more, which can be given to one launcher only."""
-    files = {}
-    guest = os.environ.get('GUEST') or 'hello'
+def own_options(guest):
+    """The launcher's options that an example needs; its files are ours."""
+    for word in header(guest, 'Options'):
+        option, equals, path = word.partition('=')
+        if equals and os.path.isfile(os.path.join(TOP, path)):
+            word = option + '=' + os.path.join(TOP, path)
+        yield word
+
+
+def command_line(extra='', args=''):
+    """The launcher's command line inside the machine, its files, and the
+    disks that the machine must have.  With an option more, which can be given
+    to one launcher only, and more arguments for Linux."""
+    files, disks = {}, []
+    guest = wanted_guest()
     path = guest_file(guest)
     inside = '/guests/' + os.path.basename(path)
     files[inside[1:]] = read(path)
     wanted = shlex.split(os.environ.get('LGUEST') or '')
     # What the user says instead, counts.
     said = {word.partition('=')[0] for word in wanted}
-    options = header(guest, 'Options')
+    options = list(own_options(guest))
     needed = [word for word in options if word.partition('=')[0] not in said]
     together = header(guest, 'Guests') if needed == options else []
     if together and extra:
         raise VMError('%s is %s guests, and this is for one: say LGUEST=%s, '
                       'with other devices' % (guest, together[0], ' '.join(
                           word.partition('=')[0] + '=...' for word in options)))
-    options = travellers(needed + wanted, files)
-    args = ' '.join(shlex.quote(word) for word in
-                    shlex.split(os.environ.get('ARGS') or ''))
+    if linux.script(guest):
+        files['files/initramfs'] = linux.initramfs(read(linux.script(guest)))
+        needed += linux.options(guest) + ['--initrd=/files/initramfs']
+    options = travellers(needed + wanted, files, disks)
+    args = ' '.join(shlex.quote(word) for word in header(guest, 'Args') +
+                    shlex.split(os.environ.get('ARGS') or '') +
+                    (args.split() if linux.script(guest) else []))
     command = ' '.join(f'lguest {extra} {options} {inside} {args}'.split())
     if together:
         command = TOGETHER % (together[0], command)
-    return command, files
+    return command, files, disks
 
 
 def load():
@@ -479,9 +522,9 @@ def visit(vm, job, files, meanwhile=None):
 
 
 def run():
-    command, files = command_line()
-    return visit(from_environment('run'), '%s\n%s\n' % (load(), command),
-                 files)
+    command, files, disks = command_line()
+    return visit(from_environment('run', disks),
+                 '%s\n%s\n' % (load(), command), files)
 
 
 # The trace leaves the machine over its third serial line.
@@ -496,8 +539,8 @@ exit $status
 
 
 def trace(path):
-    command, files = command_line('--trace=/tmp/trace.json')
-    vm = from_environment('trace')
+    command, files, disks = command_line('--trace=/tmp/trace.json')
+    vm = from_environment('trace', disks)
     vm.wire = 'file'
     status = visit(vm, TRACE % (load(), command), files)
     with open(path, 'wb') as file:
@@ -524,14 +567,14 @@ def run_gdb(vm):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     subprocess.run(
         ['gdb', '-q', '-ex', 'target remote %s/wire' % vm.dir,
-         guest_file(os.environ.get('GUEST') or 'hello')],
+         linux.symbols(wanted_guest()) or guest_file(wanted_guest())],
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     signal.signal(signal.SIGINT, before)
 
 
 def gdb():
-    command, files = command_line('--gdb=1234')
-    vm = from_environment('gdb')
+    command, files, disks = command_line('--gdb=1234')
+    vm = from_environment('gdb', disks)
     vm.wire = 'socket'
     return visit(vm, DEBUG % (load(), command), files, run_gdb)
 
@@ -545,17 +588,24 @@ echo 'To leave: exit, or ctrl-D.'
 exec sh
 '''
 
+# Linux has its own.
+GUEST_SHELL = r'''
+%s
+exec %s
+'''
+
 
 def shell():
     if not sys.stdin.isatty():
         raise VMError('make shell needs a terminal')
-    command, files = command_line()
-    vm = from_environment('shell')
+    command, files, disks = command_line(args='shell')
+    job = GUEST_SHELL if linux.script(wanted_guest()) else SHELL
+    vm = from_environment('shell', disks)
     try:
         print('booting %s ...' % vm.describe(), file=sys.stderr, flush=True)
         saved = subprocess.run(['stty', '-g'], stdout=subprocess.PIPE,
                                text=True).stdout.strip()
-        vm.start(SHELL % (load(), command), files, interactive=True)
+        vm.start(job % (load(), command), files, interactive=True)
         vm.finish()
     finally:
         vm.stop()
@@ -573,7 +623,7 @@ def main(args):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return actions[args[0]](*args[1:])
-    except VMError as error:
+    except (VMError, DebianError) as error:
         print('vm.py: %s' % error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
