@@ -4,14 +4,15 @@
  *
  * A PC's boot loader leaves a page of facts for a 32-bit kernel, and so do we:
  * struct boot_params of Linux's Documentation/arch/x86/boot.rst, at address 0.
- * Only these fields are set, the rest is 0. The command line follows it.
+ * Only these fields are set; the rest is 0, or what a bzImage's own header has
+ * there. The command line follows it.
  */
 #include <string.h>
 
 #include "launcher.h"
 
 #define E820_ENTRIES		0x1e8	/* u8: entries in the memory map */
-#define LOADER_VERSION		0x206	/* u16: boot protocol, 2.07 */
+#define VERSION			0x206	/* u16: of the boot protocol */
 #define TYPE_OF_LOADER		0x210	/* u8 */
 #define UNKNOWN_LOADER		0xff	/*   0 is one that knows no initrd */
 #define LOAD_FLAGS		0x211	/* u8 */
@@ -30,6 +31,14 @@ struct e820_entry {
 } __attribute__((packed));
 
 /* memcpy(), because the fields have no alignment to rely on. */
+static uint16_t get16(const struct guest *guest, uint32_t where)
+{
+	uint16_t value;
+
+	memcpy(&value, guest->memory + where, sizeof(value));
+	return value;
+}
+
 static void put16(struct guest *guest, uint32_t where, uint16_t value)
 {
 	memcpy(guest->memory + where, &value, sizeof(value));
@@ -68,7 +77,8 @@ void write_boot_params(struct guest *guest, char *const *args)
 
 	guest->memory[E820_ENTRIES] = 1;
 	memcpy(guest->memory + E820_TABLE, &memory, sizeof(memory));
-	put16(guest, LOADER_VERSION, 0x0207);
+	if (get16(guest, VERSION) < 0x0207)
+		put16(guest, VERSION, 0x0207);
 	guest->memory[LOAD_FLAGS] = KEEP_SEGMENTS;
 	put32(guest, CMD_LINE_PTR, COMMAND_LINE);
 	put32(guest, ALIGNMENT, KERNEL_ALIGNMENT);

@@ -187,6 +187,9 @@ void load_bzimage(struct guest *guest, const struct file *kernel)
 	find_payload(kernel, &header, &offset, &size);
 	check_place(kernel, guest, &header, size);
 	read_at(kernel, guest->memory + LOAD_ADDRESS, size, offset);
+	/* It looks there for what it needs to unpack itself. */
+	memcpy(guest->memory + BOOT_PARAMS + HEADER_START, &header,
+	       sizeof(header));
 	say("bzImage, protocol %u.%02u: %" PRIu64
 	    " bytes of the file from byte %" PRIu64 ", at 0x%08x",
 	    header.version >> 8, header.version & 0xff, size, offset,
