@@ -284,6 +284,10 @@ linux: deps-linux ## build/linux/bzImage and bzImage-pae, guests: Linux 6.1 for 
 	@for name in linux linux-pae; do \
 		tests/vm/kernel.py image $$name || exit 1; done
 
+.PHONY: debian
+debian: deps-debian ## build/linux/debian.img, a disk for that: Debian for i386
+	@tests/vm/debian_root.py
+
 ##@ On this very machine, for the brave
 
 .PHONY: load
@@ -310,6 +314,7 @@ DEPS_check	:= $(DEPS_build) tidy sparse perl shellcheck git mandoc clang \
 DEPS_kernels	:= $(DEPS_build) linux-headers-cloud-amd64
 DEPS_debug	:= $(DEPS_build) flex bison bc libelf-dev xz-utils
 DEPS_linux	:= $(DEPS_debug) patch
+DEPS_debian	:= $(DEPS_linux) mmdebstrap arch-test e2fsprogs
 DEPS_bochs	:= $(DEPS_build) bochs bochs-term bochsbios vgabios isolinux \
 		   syslinux-common xorriso
 
@@ -331,9 +336,9 @@ define deps
 		install $$missing >build/deps.log || { cat build/deps.log; exit 1; } >&2
 endef
 
-.PHONY: deps deps-build deps-run deps-book deps-check deps-kernels deps-debug deps-linux deps-bochs
+.PHONY: deps deps-build deps-run deps-book deps-check deps-kernels deps-debug deps-linux deps-debian deps-bochs
 deps: deps-run deps-book deps-check ## install what is missing (Debian packages, as root)
-deps-build deps-run deps-book deps-check deps-kernels deps-debug deps-linux deps-bochs: deps-%:
+deps-build deps-run deps-book deps-check deps-kernels deps-debug deps-linux deps-debian deps-bochs: deps-%:
 	$(call deps,$(DEPS_$*))
 
 .PHONY: clean
