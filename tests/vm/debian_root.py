@@ -30,7 +30,7 @@ MEGABYTES = 1024
 FINISH = r'''set -e
 mkdir /etc/inittab.d
 ln -sfn /proc/mounts /etc/mtab
-echo HWCLOCKACCESS=no >/etc/default/hwclock
+update-rc.d -f hwclock.sh remove
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 passwd -q -d root
 mkdir -m 700 /root/.ssh
