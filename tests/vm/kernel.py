@@ -109,7 +109,7 @@ def image(name):
 
 # What a disk of the machine needs, in the order in which it is loaded; some
 # kernels have some of it built in.
-MODULES = ['virtio/virtio', 'virtio/virtio_ring',
+MODULES = ['virtio/virtio_ring', 'virtio/virtio',
            'virtio/virtio_pci_legacy_dev', 'virtio/virtio_pci_modern_dev',
            'virtio/virtio_pci', 'block/virtio_blk']
 
