@@ -32,7 +32,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
-import linux  # noqa: E402
+import linux_guest  # noqa: E402
 from archive import cpio, read  # noqa: E402
 from debian import DebianError, TOP  # noqa: E402
 
@@ -387,14 +387,14 @@ class VM:
 
 def guest_file(guest):
     """Where GUEST is: a name from examples/guests, Linux, or any file."""
-    if linux.script(guest):
-        return kernel('image', linux.kernel(guest))
+    if linux_guest.script(guest):
+        return kernel('image', linux_guest.kernel(guest))
     built = '%s/guests/%s' % (BUILD, guest)
     if '/' not in guest and os.path.exists(built):
         return built
     if os.path.isfile(guest):
         return guest
-    names = sorted(os.listdir(BUILD + '/guests')) + linux.names()
+    names = sorted(os.listdir(BUILD + '/guests')) + linux_guest.names()
     raise VMError('no guest %r: neither a file nor one of %s'
                   % (guest, ', '.join(names)))
 
@@ -435,7 +435,8 @@ def header(guest, what):
     ` * Options: ...` of the launcher, ` * Guests: 2` of its own kind.  Linux,
     whose header is a shell script's, has more: `# Args: ...` of the kernel,
     `# Machine: 1024`, the machine's memory in MB."""
-    source = linux.script(guest) or '%s/examples/guests/%s.c' % (TOP, guest)
+    source = linux_guest.script(guest) or \
+        '%s/examples/guests/%s.c' % (TOP, guest)
     if not os.path.isfile(source):
         return []
     match = re.search(r'^(?: \*|#) %s: (.*)' % what, read(source).decode(),
@@ -483,13 +484,14 @@ def command_line(extra='', args=''):
         raise VMError('%s is %s guests, and this is for one: say LGUEST=%s, '
                       'with other devices' % (guest, together[0], ' '.join(
                           word.partition('=')[0] + '=...' for word in options)))
-    if linux.script(guest):
-        files['files/initramfs'] = linux.initramfs(read(linux.script(guest)))
-        needed += linux.options(guest) + ['--initrd=/files/initramfs']
+    if linux_guest.script(guest):
+        files['files/initramfs'] = linux_guest.initramfs(
+            read(linux_guest.script(guest)))
+        needed += linux_guest.options(guest) + ['--initrd=/files/initramfs']
     options = travellers(needed + wanted, files, disks)
     args = ' '.join(shlex.quote(word) for word in header(guest, 'Args') +
                     shlex.split(os.environ.get('ARGS') or '') +
-                    (args.split() if linux.script(guest) else []))
+                    (args.split() if linux_guest.script(guest) else []))
     command = ' '.join(f'lguest {extra} {options} {inside} {args}'.split())
     if together:
         command = TOGETHER % (together[0], command)
@@ -567,7 +569,7 @@ def run_gdb(vm):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     subprocess.run(
         ['gdb', '-q', '-ex', 'target remote %s/wire' % vm.dir,
-         linux.symbols(wanted_guest()) or guest_file(wanted_guest())],
+         linux_guest.symbols(wanted_guest()) or guest_file(wanted_guest())],
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     signal.signal(signal.SIGINT, before)
 
@@ -599,7 +601,7 @@ def shell():
     if not sys.stdin.isatty():
         raise VMError('make shell needs a terminal')
     command, files, disks = command_line(args='shell')
-    job = GUEST_SHELL if linux.script(wanted_guest()) else SHELL
+    job = GUEST_SHELL if linux_guest.script(wanted_guest()) else SHELL
     vm = from_environment('shell', disks)
     try:
         print('booting %s ...' % vm.describe(), file=sys.stderr, flush=True)
