@@ -44,17 +44,17 @@ TIMELINE =
 
 # Only these targets hand them on: the kernel's own Makefiles should not see
 # our names.
-run shell gdb trace check check-bochs check-kernels check-debug: export GUEST := $(GUEST)
-run shell gdb trace check check-bochs check-kernels check-debug: export LGUEST := $(LGUEST)
-run shell gdb trace check check-bochs check-kernels check-debug: export ARGS := $(ARGS)
-run shell gdb trace check check-bochs check-kernels check-debug: export MEM := $(MEM)
-run shell gdb trace check check-bochs check-kernels check-debug: export CPU := $(CPU)
-run shell gdb trace check check-bochs check-kernels check-debug: export SMP := $(SMP)
-run shell gdb trace check check-bochs check-kernels check-debug: export KERNEL := $(KERNEL)
-run shell gdb trace check check-bochs check-kernels check-debug: export APPEND := $(APPEND)
+run shell gdb trace check check-bochs check-kernels check-debug check-linux: export GUEST := $(GUEST)
+run shell gdb trace check check-bochs check-kernels check-debug check-linux: export LGUEST := $(LGUEST)
+run shell gdb trace check check-bochs check-kernels check-debug check-linux: export ARGS := $(ARGS)
+run shell gdb trace check check-bochs check-kernels check-debug check-linux: export MEM := $(MEM)
+run shell gdb trace check check-bochs check-kernels check-debug check-linux: export CPU := $(CPU)
+run shell gdb trace check check-bochs check-kernels check-debug check-linux: export SMP := $(SMP)
+run shell gdb trace check check-bochs check-kernels check-debug check-linux: export KERNEL := $(KERNEL)
+run shell gdb trace check check-bochs check-kernels check-debug check-linux: export APPEND := $(APPEND)
 run shell gdb trace: export PARAMS := $(PARAMS)
-run shell gdb trace check check-bochs check-kernels check-debug: export ACCEL := $(ACCEL)
-check check-bochs check-kernels check-debug check-mutants fuzz: export T := $(T)
+run shell gdb trace check check-bochs check-kernels check-debug check-linux: export ACCEL := $(ACCEL)
+check check-bochs check-kernels check-debug check-linux check-mutants fuzz: export T := $(T)
 
 # What must be there before that guest can be.
 DEPS_GUEST := $(if $(filter linux linux-pae debian debian-pae,$(GUEST)),deps-linux) \
@@ -116,6 +116,10 @@ check-kernels: deps-run deps-kernels launcher guests tests ## the tests on 6.1-c
 .PHONY: check-debug
 check-debug: deps-run deps-debug launcher guests tests ## the tests on a kernel that checks locks and memory, which is built first
 	@tests/check debug
+
+.PHONY: check-linux
+check-linux: deps-run linux debian module launcher ## Linux on a PC and as a guest, which are built first
+	@tests/check linux
 
 .PHONY: check-bochs
 check-bochs: deps-run deps-bochs module launcher guests tests ## the tests under Bochs, which is strict, and slow

@@ -414,6 +414,10 @@ def debug(report):
     on_kernel(report, 'debug', '', DEBUG, slow=4)
 
 
+def linux(report):
+    program(report, 'vm/linux.py')
+
+
 def bochs(report):
     # pylint: disable=import-outside-toplevel
     from bochs import ELSEWHERE, MACHINES, Bochs
