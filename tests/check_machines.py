@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 
+import linux_guest
 from vm import (VM, VMError, BUILD, TOP, header, kernel as vm_kernel,
                 read)
 
@@ -224,7 +225,8 @@ def cases(prefix, wanted):
     guests += [Example('%s: example %s' % (prefix, name),
                        ['lguest', *header(name, 'Options'), '/guests/' + name],
                        shown)
-               for name, shown in sorted(examples().items())]
+               for name, shown in sorted(examples().items())
+               if not linux_guest.script(name)]     # which vm/linux.py runs
     hosts = [Program('%s: host/%s' % (prefix, name), ['/tests/host/' + name])
              for name in names('host', '.c')]
     if prefix == DEBUG[0][0]:
