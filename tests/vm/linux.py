@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """Linux, on a PC and as a guest, with the same kernel.
 
-usage: linux.py [bare] [guest]      (default: both)
+usage: linux.py [bare] [guest] [debian]     (default: bare guest)
 
   linux       the demonstration says what it should, with page tables of two
               levels and of three; a job's status and files travel
-  debian      the same for Debian, on a disk
-  ssh         two guests, Debian, on one cable: each logs in on the other
+  selftest    tests/linux/selftest, a program that tries a kernel
+  debian      if asked for: the demonstration of Debian, on a disk
+  ssh         and two guests, Debian, on one cable: each logs in on the other
 
 Vulnerable: the guest's kernel does what only a PC's can, or no longer starts on
 a PC; a program gets another answer than on a PC. Prints TAP.
@@ -19,10 +20,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 from archive import read  # noqa: E402
 from debian_root import IMAGE  # noqa: E402
+from kernel_build import TOP  # noqa: E402
 from linux_guest import script  # noqa: E402
 from linux_run import Result, run  # noqa: E402
 from tap import check, end_of_checks  # noqa: E402
 from vm import VMError  # noqa: E402
+
+SELFTEST = TOP + '/build/tests/linux/selftest'
 
 LINUX = r'''(?xm)
     ^kernel: \ +Linux\ 6\.1\.\d+-lguest(-pae)?\ i686\n
@@ -75,21 +79,35 @@ def demonstration(name, where, pattern, **more):
           result.launcher == 0 and re.search(pattern, result.text), result)
 
 
+def selftest(where):
+    """Each of its results is one of ours."""
+    result, = tried('selftest', where, ['/selftest'], memory=96,
+                    extra={'selftest': (read(SELFTEST), 0o755)})
+    for good, name in re.findall(r'^(not )?ok \d+ - (.*)', result.text or '',
+                                 re.M):
+        check('selftest, %s: %s' % (where, name), not good)
+    check('selftest, %s: to its end' % where,
+          result.status == 0 and result.launcher == 0, result)
+
+
 def main(words):
-    words = words or ['bare', 'guest']
-    if not set(words) <= {'bare', 'guest'}:
+    debian = 'debian' in words
+    wanted = [word for word in words if word != 'debian'] or ['bare', 'guest']
+    if not set(wanted) <= {'bare', 'guest'}:
         print(__doc__, file=sys.stderr)
         return 2
-    for where in words:
+    for where in wanted:
         for name in ('linux', 'linux-pae'):
             demonstration(name, where, LINUX)
         result, = tried('status', where, ['cat /there; exit 7'],
                         extra={'there': b'and back\n'})
         check('linux, %s: status and files of a job' % where,
               result.status == 7 and 'and back\n' in result.text, result)
-        demonstration('debian', where, DEBIAN, memory=256, disks=[IMAGE],
-                      arguments='quiet root=/dev/vda')
-    if 'guest' in words:
+        selftest(where)
+        if debian:
+            demonstration('debian', where, DEBIAN, memory=256, disks=[IMAGE],
+                          arguments='quiet root=/dev/vda')
+    if debian and 'guest' in wanted:
         jobs = [SSH % (1, 2), SSH % (2, 1)]
         results = tried('ssh', 'guest', jobs, guest='debian', memory=128,
                         disks=[IMAGE], net='pair=/tmp/cable',
