@@ -98,8 +98,9 @@ static bool all(uint32_t from, uint32_t to, uint8_t value)
 static void test_good(void)
 {
 	good_image();
-	ok(load(sizeof(image)) && all(0, LOAD, 0) &&
-	   all(LOAD, LOAD + PAYLOAD, 0xab) &&
+	ok(load(sizeof(image)) && all(0, 0x1f1, 0) &&
+	   !memcmp(guest.memory + 0x1f1, image + 0x1f1, 0x268 - 0x1f1) &&
+	   all(0x268, LOAD, 0) && all(LOAD, LOAD + PAYLOAD, 0xab) &&
 	   all(LOAD + PAYLOAD, guest.size, 0) && guest.entry == LOAD &&
 	   guest.kernel_end == 0x1400000 &&
 	   guest.initrd_end == guest.size, "a bzImage is loaded to 1 MB");
