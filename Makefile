@@ -118,7 +118,7 @@ check-debug: deps-run deps-debug launcher guests tests ## the tests on a kernel 
 	@tests/check debug
 
 .PHONY: check-linux
-check-linux: deps-run linux debian module launcher ## Linux on a PC and as a guest, which are built first
+check-linux: deps-run linux debian module launcher guests tests ## Linux on a PC and as a guest, which are built first
 	@tests/check linux
 
 .PHONY: check-bochs

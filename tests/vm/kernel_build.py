@@ -13,6 +13,7 @@ import shutil
 import subprocess
 from typing import NamedTuple
 
+from archive import read
 from debian import (DebianError, FETCHED, TOP, command, fetch, first_line,
                     locked, say, unpack)
 
@@ -44,11 +45,6 @@ BUILT = {
         LINUX, '-pae', 'i386', [OURS + '/config', OURS + '/config-pae'], True,
         '-lguest-pae', ['bzImage'], 1000),
 }
-
-
-def read(path):
-    with open(path, 'rb') as file:
-        return file.read()
 
 
 def source():

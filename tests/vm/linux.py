@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """Linux, on a PC and as a guest, with the same kernel.
 
-usage: linux.py [bare] [guest] [debian]     (default: bare guest)
+usage: linux.py [bare] [guest] [debian]     (default: all three)
 
   linux       the demonstration says what it should, with page tables of two
               levels and of three; a job's status and files travel
   selftest    tests/linux/selftest, a program that tries a kernel
-  debian      if asked for: the demonstration of Debian, on a disk
+  debian      the demonstration of Debian, on a disk, where the others are
   ssh         and two guests, Debian, on one cable: each logs in on the other
 
 Vulnerable: the guest's kernel does what only a PC's can, or no longer starts on
@@ -91,9 +91,10 @@ def selftest(where):
 
 
 def main(words):
+    words = words or ['bare', 'guest', 'debian']
     debian = 'debian' in words
-    wanted = [word for word in words if word != 'debian'] or ['bare', 'guest']
-    if not set(wanted) <= {'bare', 'guest'}:
+    wanted = [word for word in words if word != 'debian']
+    if not wanted or not set(wanted) <= {'bare', 'guest'}:
         print(__doc__, file=sys.stderr)
         return 2
     for where in wanted:
