@@ -1,7 +1,10 @@
 """The cases that need a machine, and the machines they run on."""
+import concurrent.futures
+import glob
 import os
 import re
 import shlex
+import signal
 import subprocess
 
 import linux_guest
@@ -285,7 +288,7 @@ def run_machine(report, prefix, make, wanted, slow=1, elsewhere='$^'):
     limit = slow * int(os.environ.get('CASE_TIMEOUT') or 300)
     deaths, log = 0, prefix + ': the kernel does not complain'
     complaints = []
-    while todo:
+    while todo and not report.over:
         try:
             machine = make()
         except VMError as error:
@@ -338,24 +341,41 @@ def build(kernel):
 
 
 def on_kernel(report, kernel, prefix, machines=None, slow=1):
-    built = False
-    for name, machine, wanted in machines or QEMUS:
-        name = prefix + name
-        if not any(report.wants(c.name) for c in cases(name, wanted)):
-            continue
-        if not built:
-            try:
-                build(kernel)
-                report.result('%s: the module builds' % kernel, True)
-            except VMError as error:
-                report.result('%s: the module builds' % kernel, False,
-                              str(error))
-                return
-            built = True
-        run_machine(report, name,
-                    lambda m=machine, n=name: VM(
-                        kernel, label=n.replace(' ', '-'), **m), wanted, slow,
-                    LAUNCHERS if name.endswith(('qemu64', 'pti')) else '$^')
+    """What there is to do: a function for each machine."""
+    wanted_ones = [(prefix + name, machine, wanted)
+                   for name, machine, wanted in machines or QEMUS
+                   if any(report.wants(case.name)
+                          for case in cases(prefix + name, wanted))]
+    if not wanted_ones:
+        return []
+    name = '%s: the module builds' % kernel
+    try:
+        build(kernel)
+    except VMError as error:
+        report.result(name, False, str(error))
+        return []
+    report.result(name, True)
+    return [lambda m=machine, n=name, w=wanted: run_machine(
+        report, n, lambda: VM(kernel, label=n.replace(' ', '-'), **m), w, slow,
+        LAUNCHERS if n.endswith(('qemu64', 'pti')) else '$^')
+            for name, machine, wanted in wanted_ones]
+
+
+def together(report, todo):
+    """Do all of it, as much at once as there are processors."""
+    with concurrent.futures.ThreadPoolExecutor(
+            len(os.sched_getaffinity(0))) as pool:
+        parts = [pool.submit(part) for part in todo]
+        try:
+            for part in parts:
+                part.result()
+        except BaseException:
+            report.over = True
+            pool.shutdown(wait=False, cancel_futures=True)
+            for path in glob.glob('/proc/self/task/*/children'):
+                for child in read(path).split():
+                    os.kill(int(child), signal.SIGTERM)
+            raise
 
 
 def program(report, name):
@@ -395,14 +415,13 @@ def front_door():
 
 def qemu(report):
     report.run('make run: greeting, statuses, wishes', front_door)
-    on_kernel(report, '6.1', '')
-    for name in PROGRAMS:
-        program(report, name)
+    together(report, on_kernel(report, '6.1', '') + [
+        lambda n=name: program(report, n) for name in PROGRAMS])
 
 
 def kernels(report):
     for kernel in ('6.1-cloud', '6.12'):
-        on_kernel(report, kernel, kernel + ' ')
+        together(report, on_kernel(report, kernel, kernel + ' '))
 
 
 def debug(report):
@@ -413,7 +432,7 @@ def debug(report):
     except VMError:
         report.result('the debug kernel builds', False, 'see above')
         return
-    on_kernel(report, 'debug', '', DEBUG, slow=4)
+    together(report, on_kernel(report, 'debug', '', DEBUG, slow=4))
 
 
 def linux(report):

@@ -23,7 +23,7 @@ OURS = os.path.join(TOP, 'examples/linux/debian')
 IMAGE = LINUX + '/debian.img'
 PACKAGES = ['sysvinit-core', 'ifupdown', 'iproute2', 'iputils-ping', 'netbase',
             'procps', 'openssh-server', 'openssh-client', 'perl', 'python3',
-            'gcc', 'libc6-dev', 'sqlite3']
+            'gcc', 'libc6-dev', 'sqlite3', 'stress-ng']
 MEGABYTES = 1024
 
 # In the new system, as its root.
