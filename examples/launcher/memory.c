@@ -9,16 +9,6 @@
 #define GUARD	4096UL
 
 /*
- * The host gives us a page when the guest first touches it. Not 512 of them at
- * once, which it would have to clear: the guest's page tables, the real ones,
- * map pages of 4 kB in any case. (A host that has no larger ones says EINVAL.)
- */
-static void by_the_page(struct guest *guest)
-{
-	madvise(guest->memory, guest->size, MADV_NOHUGEPAGE);
-}
-
-/*
  * Zeroed memory, with a page on each side that nobody may touch: a bug in the
  * launcher that runs off either end then stops here, and not in our heap.
  */
@@ -26,6 +16,7 @@ void get_memory(struct guest *guest)
 {
 	uint8_t *map;
 
+	/* The host gives us a page when the guest first touches it. */
 	map = mmap(NULL, guest->size + 2 * GUARD, PROT_NONE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map == MAP_FAILED ||
@@ -35,7 +26,6 @@ void get_memory(struct guest *guest)
 		    guest->size / MEGABYTE, strerror(errno));
 
 	guest->memory = map + GUARD;
-	by_the_page(guest);
 	say("memory: %lu MB at our address %p", guest->size / MEGABYTE,
 	    (void *)guest->memory);
 }
@@ -51,7 +41,6 @@ void clear_memory(struct guest *guest)
 		 0) == MAP_FAILED)
 		die(STATUS_ERROR, "cannot get %lu MB of memory again: %s",
 		    guest->size / MEGABYTE, strerror(errno));
-	by_the_page(guest);
 }
 
 /*

@@ -3,7 +3,8 @@
     result, = run('bare', ['cat /proc/cpuinfo'])
     one, two = run('guest', [job, another], net='pair=/tmp/cable')
 
-Kernel, initramfs and devices are the same; see examples/linux.
+Kernel, initramfs and devices are the same; see examples/linux.  A job that says
+`@@ kill` on its console has its launcher killed.
 """
 import re
 import shlex
@@ -24,11 +25,15 @@ run()
 	(
 		"$@" 2>&1 </dev/null
 		echo "@@ launcher $?"
-	) | while IFS= read -r line; do echo "$n: $line"; done
+	) | while IFS= read -r line; do
+		echo "$n: $line" | tee -a /tmp/said
+		case $line in
+		*"@@ kill"*) killall -9 lguest ;;
+		esac
+	done
 }
 load
 %s
-wait
 '''
 
 
@@ -55,22 +60,25 @@ def initramfs(job, extra):
 
 # pylint: disable-next=too-many-arguments
 def run(where, jobs, guest='linux', extra=None, memory=64, disks=(),
-        net='user', arguments='quiet', cpu='max', count=False, vm=None):
+        net='user', arguments='quiet', cpu='max', smp=2, vm=None,
+        one_by_one=False, meanwhile=None, beside='wait'):
     """Do each job in a machine or guest of its own; the results.
 
     `extra` are more files for the initramfs, `disks` are files that each has
-    as its disks, and which stay as they are.  `net` is the launcher's. With
-    `count` a PC's time is counted in its instructions. `vm` is the machine
-    that the guests are in."""
+    as its disks, and which stay as they are.  `net` is the launcher's. `vm` is
+    the machine that the guests are in.  They run at once, or one by one on the
+    same disks; `beside` is what its shell does besides, and meanwhile(vm) what
+    we do."""
     if where == 'bare':
-        return [bare(job, guest, extra, memory, disks, arguments, cpu, count)
+        return [bare(job, guest, extra, memory, disks, arguments, cpu)
                 for job in jobs]
-    return guests(vm or VM(cpu=cpu, smp=2, mem=512 + memory * len(jobs),
+    return guests(vm or VM(cpu=cpu, smp=smp, mem=512 + memory * len(jobs),
                            label='linux'),
-                  jobs, guest, extra, memory, disks, net, arguments)
+                  jobs, guest, extra, memory, disks, net, arguments,
+                  one_by_one, meanwhile, beside)
 
 
-def bare(job, guest, extra, memory, disks, arguments, cpu, count):
+def bare(job, guest, extra, memory, disks, arguments, cpu):
     image = kernel('image', linux_guest.kernel(guest))
     with tempfile.NamedTemporaryFile(prefix='lguest-vm-') as file:
         file.write(initramfs(job, extra))
@@ -87,8 +95,6 @@ def bare(job, guest, extra, memory, disks, arguments, cpu, count):
             args += ['-drive', 'if=none,format=raw,snapshot=on,id=disk%d,'
                      'file=%s' % (number, path.replace(',', ',,')), '-device',
                      'virtio-blk-pci,disable-legacy=on,drive=disk%d' % number]
-        if count:
-            args += ['-icount', 'shift=0,sleep=off']
         try:
             done = subprocess.run(
                 args, preexec_fn=die_with_parent, timeout=timeout(),
@@ -104,7 +110,8 @@ def bare(job, guest, extra, memory, disks, arguments, cpu, count):
 
 
 # pylint: disable-next=too-many-arguments
-def guests(vm, jobs, guest, extra, memory, disks, net, arguments):
+def guests(vm, jobs, guest, extra, memory, disks, net, arguments, one_by_one,
+           meanwhile, beside):
     files = {'files/bzImage': read(kernel('image',
                                           linux_guest.kernel(guest)))}
     lines = []
@@ -113,16 +120,20 @@ def guests(vm, jobs, guest, extra, memory, disks, net, arguments):
         files[inside] = initramfs(job, extra)
         command = ['lguest', '--memory=%d' % memory, '--initrd=/' + inside]
         command += linux_guest.options(guest)
-        for path in disks:
-            command.append('--block=/dev/vd'
-                           + string.ascii_lowercase[len(vm.disks)])
-            vm.disks.append(path)
+        if number == 1 or not one_by_one:
+            first = len(vm.disks)
+            vm.disks += disks
+        command += ['--block=/dev/vd' + string.ascii_lowercase[first + n]
+                    for n in range(len(disks))]
         command += ['--net=' + net, '--rng', '/files/bzImage', 'console=hvc0',
                     *arguments.split()]
-        lines.append('run %d %s &' % (number, ' '.join(
-            shlex.quote(word) for word in command)))
+        lines.append('run %d %s%s' % (
+            number, ' '.join(shlex.quote(word) for word in command),
+            '' if one_by_one else ' &'))
     try:
-        vm.start(JOB % '\n'.join(lines), files)
+        vm.start(JOB % '\n'.join(lines + [beside]), files)
+        if meanwhile:
+            meanwhile(vm)
         vm.finish()
     except VMError as error:
         raise VMError('%s\nthe guests said:\n%s' % (

@@ -32,11 +32,8 @@ NIGHTS, SECONDS = 4, 3                  # of sleep
 CASES = ['freezer', 'devices', 'platform', 'processors', 'core',
          'disk-freezer', 'disk-devices', 'disk-core', 'sleep', 'clock']
 
-JOB = r'''
-(
-. /tests/vm/lib.sh
-echo 1 >/sys/module/suspend/parameters/pm_test_delay
-pm=/sys/power
+# What the job needs to fall asleep.
+ASLEEP = r'''
 bridge=/sys/bus/pci/devices/0000:00:1f.0/config
 
 # Milliseconds: the first clock stands while the machine sleeps, the other
@@ -50,6 +47,26 @@ all_ms()
 {
 	awk '{ printf "%d", $1 * 1000 }' /proc/uptime
 }
+
+# asleep: until somebody wakes us.
+asleep()
+{
+	slept=$(($(all_ms) - $(awake_ms)))
+	echo 'good night'
+	dd if=$bridge of=/tmp/bridge bs=1 skip=64 count=8 2>/dev/null
+	echo mem >/sys/power/state
+	dd if=/tmp/bridge of=$bridge bs=1 seek=64 conv=notrunc 2>/dev/null
+	slept=$(($(all_ms) - $(awake_ms) - slept))
+	echo "slept for $slept ms"
+	[ $slept -gt 500 ] || fail 'it did not sleep'
+}
+'''
+
+JOB = r'''
+(
+. /tests/vm/lib.sh
+echo 1 >/sys/module/suspend/parameters/pm_test_delay
+pm=/sys/power
 
 go_on()
 {
@@ -66,19 +83,6 @@ pretend()
 	echo "$1" >$pm/state
 	echo none >$pm/pm_test
 	go_on
-}
-
-# asleep: until somebody wakes us.
-asleep()
-{
-	slept=$(($(all_ms) - $(awake_ms)))
-	echo 'good night'
-	dd if=$bridge of=/tmp/bridge bs=1 skip=64 count=8 2>/dev/null
-	echo mem >$pm/state
-	dd if=/tmp/bridge of=$bridge bs=1 seek=64 conv=notrunc 2>/dev/null
-	slept=$(($(all_ms) - $(awake_ms) - slept))
-	echo "slept for $slept ms"
-	[ $slept -gt 500 ] || fail 'it did not sleep'
 }
 
 # The guest's 4.3 seconds include those asleep, or else it takes that long
@@ -131,10 +135,10 @@ exit $status
 '''
 
 
-def wake(vm):
+def wake(vm, nights=NIGHTS):
     """Each time it sleeps, let it sleep for some time, and wake it."""
     qmp = Qmp(vm.dir + '/qmp')
-    for night in range(1, NIGHTS + 1):
+    for night in range(1, nights + 1):
         vm.wait_for('(?s)(good night.*){%d}|\nover' % night)
         while qmp.command('query-status')['status'] != 'suspended':
             if re.search(rb'\nover', vm.output):
@@ -148,7 +152,7 @@ def run():
     """What the job said, and why it failed if it did."""
     vm = VM('6.1', cpu='max', smp=2, label='suspend')
     try:
-        vm.start('load\n' + JOB,
+        vm.start('load\n' + ASLEEP + JOB,
                  {'tests/vm/lib.sh': read(HERE + '/cases/lib.sh')})
         wake(vm)
         vm.finish()
