@@ -378,11 +378,11 @@ def together(report, todo):
             raise
 
 
-def program(report, name):
+def program(report, name, *words):
     """A program that runs here, not in a machine of ours, and prints TAP."""
     if not report.wants(name):
         return
-    done = subprocess.run(['%s/%s' % (TESTS, name)], text=True,
+    done = subprocess.run(['%s/%s' % (TESTS, name), *words], text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     for entry in tap(name, done.returncode, done.stdout):
         report.result(*entry)
@@ -436,7 +436,10 @@ def debug(report):
 
 
 def linux(report):
-    program(report, 'vm/linux.py')
+    parts = re.findall(r'^  (\w+)  ', read(TESTS + '/vm/linux.py').decode(),
+                       re.M)
+    together(report, [lambda p=part: program(report, 'vm/linux.py', p)
+                      for part in parts])
 
 
 def bochs(report):

@@ -78,26 +78,32 @@ def run(where, jobs, guest='linux', extra=None, memory=64, disks=(),
                   one_by_one, meanwhile, beside)
 
 
+def pc(guest, initrd, memory=64, disks=(), arguments='quiet', cpu='max'):
+    """QEMU's command line for a PC with that kernel."""
+    args = ['qemu-system-i386', '-accel', 'tcg', '-machine', 'pc',
+            '-cpu', cpu, '-m', str(memory), '-nodefaults',
+            '-no-user-config', '-display', 'none', '-no-reboot',
+            '-serial', 'stdio', '-initrd', initrd,
+            '-kernel', kernel('image', linux_guest.kernel(guest)),
+            '-append', 'console=ttyS0 panic=-1 ' + arguments,
+            '-netdev', 'user,id=net', '-device',
+            'virtio-net-pci,disable-legacy=on,romfile=,netdev=net',
+            '-device', 'virtio-rng-pci,disable-legacy=on']
+    for number, path in enumerate(disks):
+        args += ['-drive', 'if=none,format=raw,snapshot=on,id=disk%d,'
+                 'file=%s' % (number, path.replace(',', ',,')), '-device',
+                 'virtio-blk-pci,disable-legacy=on,drive=disk%d' % number]
+    return args
+
+
 def bare(job, guest, extra, memory, disks, arguments, cpu):
-    image = kernel('image', linux_guest.kernel(guest))
     with tempfile.NamedTemporaryFile(prefix='lguest-vm-') as file:
         file.write(initramfs(job, extra))
         file.flush()
-        args = ['qemu-system-i386', '-accel', 'tcg', '-machine', 'pc',
-                '-cpu', cpu, '-m', str(memory), '-nodefaults',
-                '-no-user-config', '-display', 'none', '-no-reboot',
-                '-serial', 'stdio', '-kernel', image, '-initrd', file.name,
-                '-append', 'console=ttyS0 panic=-1 ' + arguments,
-                '-netdev', 'user,id=net', '-device',
-                'virtio-net-pci,disable-legacy=on,romfile=,netdev=net',
-                '-device', 'virtio-rng-pci,disable-legacy=on']
-        for number, path in enumerate(disks):
-            args += ['-drive', 'if=none,format=raw,snapshot=on,id=disk%d,'
-                     'file=%s' % (number, path.replace(',', ',,')), '-device',
-                     'virtio-blk-pci,disable-legacy=on,drive=disk%d' % number]
         try:
             done = subprocess.run(
-                args, preexec_fn=die_with_parent, timeout=timeout(),
+                pc(guest, file.name, memory, disks, arguments, cpu),
+                preexec_fn=die_with_parent, timeout=timeout(),
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT)
         except subprocess.TimeoutExpired as late:
