@@ -79,7 +79,7 @@ def run(where, jobs, guest='linux', extra=None, memory=64, disks=(),
 
 
 def pc(guest, initrd, memory=64, disks=(), arguments='quiet', cpu='max'):
-    """QEMU's command line for a PC with that kernel."""
+    """QEMU's command line for a PC with that kernel; all devices come last."""
     args = ['qemu-system-i386', '-accel', 'tcg', '-machine', 'pc',
             '-cpu', cpu, '-m', str(memory), '-nodefaults',
             '-no-user-config', '-display', 'none', '-no-reboot',
