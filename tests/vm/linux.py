@@ -189,7 +189,8 @@ def tried(name, where, jobs, **more):
     """The results, or None after a line that says why there are none."""
     print('# %s, %s ...' % (name, where), flush=True)
     try:
-        return run(where, jobs, **more)
+        return run(where, jobs, label='linux-' + name.replace(' ', '-'),
+                   **more)
     except VMError as error:
         check('%s, %s: it runs' % (name, where), False, error)
         return [Result(None, '', None)] * len(jobs)

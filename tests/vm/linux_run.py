@@ -36,6 +36,12 @@ load
 %s
 '''
 
+# QEMU keeps what it has translated. To clear a page in which there was code, it
+# looks for each byte at all that it has of that page, and a guest that has
+# ended leaves thousands of them: the next one would wait for minutes, and the
+# host call that a lockup. With room for 32 MB it forgets in time.
+ACCEL = 'tcg,thread=multi,tb-size=32'
+
 
 class Result(NamedTuple):
     status: int         # the job's, or None if it has not ended
@@ -61,7 +67,7 @@ def initramfs(job, extra):
 # pylint: disable-next=too-many-arguments
 def run(where, jobs, guest='linux', extra=None, memory=64, disks=(),
         net='user', arguments='quiet', cpu='max', smp=2, vm=None,
-        one_by_one=False, meanwhile=None, beside='wait'):
+        label='linux', one_by_one=False, meanwhile=None, beside='wait'):
     """Do each job in a machine or guest of its own; the results.
 
     `extra` are more files for the initramfs, `disks` are files that each has
@@ -73,7 +79,7 @@ def run(where, jobs, guest='linux', extra=None, memory=64, disks=(),
         return [bare(job, guest, extra, memory, disks, arguments, cpu)
                 for job in jobs]
     return guests(vm or VM(cpu=cpu, smp=smp, mem=512 + memory * len(jobs),
-                           label='linux'),
+                           accel=ACCEL, label=label),
                   jobs, guest, extra, memory, disks, net, arguments,
                   one_by_one, meanwhile, beside)
 
