@@ -28,7 +28,7 @@ from gdbstub import Qmp  # noqa: E402
 from vm import VM, VMError, read  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-NIGHTS, SECONDS = 4, 3                  # of sleep
+NIGHTS, SECONDS = 8, 3                  # of sleep, at most
 CASES = ['freezer', 'devices', 'platform', 'processors', 'core',
          'disk-freezer', 'disk-devices', 'disk-core', 'sleep', 'clock']
 
@@ -86,18 +86,22 @@ pretend()
 }
 
 # The guest's 4.3 seconds include those asleep, or else it takes that long
-# awake.
+# awake.  So may a slow machine, which falls asleep too late: try it again.
 clock()
 {
-	start=$(awake_ms)
-	forever once
-	asleep
-	wait $! || fail "$(cat /tmp/forever.once)"
-	took=$(($(awake_ms) - start))
-	grep -q 'ok once' /tmp/forever.once || fail "$(cat /tmp/forever.once)"
-	echo "it took $took ms awake and $slept ms asleep"
-	[ $((took + slept)) -ge 4290 ] || fail 'too early'
-	[ $took -lt 4290 ] || fail 'its clock stood while the machine slept'
+	for try in 1 2 3 4 5; do
+		start=$(awake_ms)
+		forever once
+		asleep
+		wait $! || fail "$(cat /tmp/forever.once)"
+		took=$(($(awake_ms) - start))
+		grep -q 'ok once' /tmp/forever.once ||
+			fail "$(cat /tmp/forever.once)"
+		echo "it took $took ms awake and $slept ms asleep"
+		[ $((took + slept)) -ge 4290 ] || fail 'too early'
+		[ $took -ge 4290 ] || return 0
+	done
+	fail 'its clock stood while the machine slept'
 }
 
 launchers=
@@ -140,6 +144,8 @@ def wake(vm, nights=NIGHTS):
     qmp = Qmp(vm.dir + '/qmp')
     for night in range(1, nights + 1):
         vm.wait_for('(?s)(good night.*){%d}|\nover' % night)
+        if re.search(rb'\nover', vm.output):
+            return
         while qmp.command('query-status')['status'] != 'suspended':
             if re.search(rb'\nover', vm.output):
                 return                  # it did not fall asleep

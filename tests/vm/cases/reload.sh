@@ -9,7 +9,8 @@ rounds()
 			forever $way
 			launchers="$launchers $!"
 		done
-		kill -9 $launchers
+		# On a slow machine one may have rung and ended.
+		kill -9 $launchers 2>/dev/null || true
 		for launcher in $launchers; do
 			wait $launcher || true
 		done
