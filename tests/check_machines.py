@@ -1,5 +1,6 @@
 """The cases that need a machine, and the machines they run on."""
 import concurrent.futures
+import contextlib
 import glob
 import os
 import re
@@ -374,15 +375,17 @@ def together(report, todo):
             pool.shutdown(wait=False, cancel_futures=True)
             for path in glob.glob('/proc/self/task/*/children'):
                 for child in read(path).split():
-                    os.kill(int(child), signal.SIGTERM)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(child), signal.SIGTERM)
             raise
 
 
-def program(report, name, *words):
+def program(report, name):
     """A program that runs here, not in a machine of ours, and prints TAP."""
     if not report.wants(name):
         return
-    done = subprocess.run(['%s/%s' % (TESTS, name), *words], text=True,
+    file, *words = name.split()
+    done = subprocess.run(['%s/%s' % (TESTS, file), *words], text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     for entry in tap(name, done.returncode, done.stdout):
         report.result(*entry)
@@ -436,10 +439,9 @@ def debug(report):
 
 
 def linux(report):
-    parts = re.findall(r'^  (\w+)  ', read(TESTS + '/vm/linux.py').decode(),
-                       re.M)
-    together(report, [lambda p=part: program(report, 'vm/linux.py', p)
-                      for part in parts])
+    from linux import PARTS     # pylint: disable=import-outside-toplevel
+    together(report, [lambda p=part: program(report, 'vm/linux.py ' + p)
+                      for part in PARTS])
 
 
 def bochs(report):

@@ -66,33 +66,36 @@ def initramfs(job, extra):
 
 # pylint: disable-next=too-many-arguments
 def run(where, jobs, guest='linux', extra=None, memory=64, disks=(),
-        net='user', arguments='quiet', cpu='max', smp=2, vm=None,
+        net='user', arguments='quiet', cpu='max', smp=2,
         label='linux', one_by_one=False, meanwhile=None, beside='wait'):
     """Do each job in a machine or guest of its own; the results.
 
     `extra` are more files for the initramfs, `disks` are files that each has
-    as its disks, and which stay as they are.  `net` is the launcher's. `vm` is
-    the machine that the guests are in.  They run at once, or one by one on the
-    same disks; `beside` is what its shell does besides, and meanwhile(vm) what
-    we do."""
+    as its disks, and which stay as they are.  `net` is the launcher's. Guests
+    run at once, or one by one on the same disks; `beside` is what the shell of
+    their machine does besides, and meanwhile(vm) what we do."""
     if where == 'bare':
         return [bare(job, guest, extra, memory, disks, arguments, cpu)
                 for job in jobs]
-    return guests(vm or VM(cpu=cpu, smp=smp, mem=512 + memory * len(jobs),
-                           accel=ACCEL, label=label),
+    return guests(VM(cpu=cpu, smp=smp, mem=512 + memory * len(jobs),
+                     accel=ACCEL, label=label),
                   jobs, guest, extra, memory, disks, net, arguments,
                   one_by_one, meanwhile, beside)
 
 
-def pc(guest, initrd, memory=64, disks=(), arguments='quiet', cpu='max'):
-    """QEMU's command line for a PC with that kernel; all devices come last."""
-    args = ['qemu-system-i386', '-accel', 'tcg', '-machine', 'pc',
+def pc(guest, initrd, memory=64, arguments='quiet', cpu='max'):
+    """QEMU's command line for a PC with that kernel, and a console alone."""
+    return ['qemu-system-i386', '-accel', 'tcg', '-machine', 'pc',
             '-cpu', cpu, '-m', str(memory), '-nodefaults',
             '-no-user-config', '-display', 'none', '-no-reboot',
             '-serial', 'stdio', '-initrd', initrd,
             '-kernel', kernel('image', linux_guest.kernel(guest)),
-            '-append', 'console=ttyS0 panic=-1 ' + arguments,
-            '-netdev', 'user,id=net', '-device',
+            '-append', 'console=ttyS0 panic=-1 ' + arguments]
+
+
+def devices(disks):
+    """And for what else a guest has."""
+    args = ['-netdev', 'user,id=net', '-device',
             'virtio-net-pci,disable-legacy=on,romfile=,netdev=net',
             '-device', 'virtio-rng-pci,disable-legacy=on']
     for number, path in enumerate(disks):
@@ -108,7 +111,7 @@ def bare(job, guest, extra, memory, disks, arguments, cpu):
         file.flush()
         try:
             done = subprocess.run(
-                pc(guest, file.name, memory, disks, arguments, cpu),
+                pc(guest, file.name, memory, arguments, cpu) + devices(disks),
                 preexec_fn=die_with_parent, timeout=timeout(),
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT)
