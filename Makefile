@@ -106,7 +106,7 @@ html: deps-book tangle ## weave the book: build/html/index.html
 ##@ To guard it
 
 .PHONY: check
-check: deps-book deps-run deps-check module launcher guests units tests ## everything that guards the tree; T=pattern runs some of it
+check: deps-book deps-run deps-check deps-linux module launcher guests units tests ## everything that guards the tree; T=pattern runs some of it
 	@tests/check
 
 .PHONY: check-kernels

@@ -416,9 +416,29 @@ def front_door():
                r'(?s)killed.*trap 6.*qemu64 -smp 2, 300 MB')
 
 
+def built(report, kernel, name):
+    """It is built now, and seen to be built."""
+    try:
+        vm_kernel('image', kernel)
+        return True
+    except VMError:
+        report.result(name, False, 'see above')
+        return False
+
+
+def linuxes(report, parts):
+    """What there is to do of vm/linux.py."""
+    return [lambda n=name: program(report, n)
+            for name in ['vm/linux.py ' + part for part in parts]
+            if report.wants(name)]
+
+
 def qemu(report):
     report.run('make run: greeting, statuses, wishes', front_door)
-    together(report, on_kernel(report, '6.1', '') + [
+    linux_too = linuxes(report, ('guest', 'bare'))
+    if linux_too and not built(report, 'linux', 'Linux builds'):
+        linux_too = []
+    together(report, on_kernel(report, '6.1', '') + linux_too + [
         lambda n=name: program(report, n) for name in PROGRAMS])
 
 
@@ -430,18 +450,13 @@ def kernels(report):
 def debug(report):
     # Its tools make everything several times slower.
     os.environ.setdefault('VM_TIMEOUT', '3600')
-    try:
-        vm_kernel('image', 'debug')     # built now, and seen to be built
-    except VMError:
-        report.result('the debug kernel builds', False, 'see above')
-        return
-    together(report, on_kernel(report, 'debug', '', DEBUG, slow=4))
+    if built(report, 'debug', 'the debug kernel builds'):
+        together(report, on_kernel(report, 'debug', '', DEBUG, slow=4))
 
 
 def linux(report):
     from linux import PARTS     # pylint: disable=import-outside-toplevel
-    together(report, [lambda p=part: program(report, 'vm/linux.py ' + p)
-                      for part in PARTS])
+    together(report, linuxes(report, PARTS))
 
 
 def bochs(report):
