@@ -492,6 +492,23 @@ def abi_table():
                  'tests/abi.md:%d: no test %s/%s' % (number, kind, name))
 
 
+def patches():
+    """The code of Linux's that the book shows is in the patches, in order;
+    but for spaces, and for the kernel's macros around a label."""
+    text = '\n'.join(lines('lguest.nw'))
+    chapter = text.partition('\n# Linux as a guest\n')[2].partition('\n# ')[0]
+    added = ''.join('%s\n' % ' '.join(re.sub(
+        r'^SYM_\w+\((\w+).*\)$', r'\1:', line[1:]).split())
+                    for path in sorted(glob.glob('examples/linux/*.patch'))
+                    for line in lines(path) if re.match(r'\+(?!\+)', line))
+    shown = [re.sub(' +', ' ', re.sub('(?m)^ +', '', block))
+             for block in re.findall(r'(?m)(?:^    .*\n)+', chapter)
+             if not block.startswith('    $')]
+    need(shown, 'no code is found in the chapter')
+    for block in shown:
+        need(block in added, 'these lines are in no patch:\n' + block)
+
+
 def check(report):
     report.run('tree: the tangled files are in step', sync)
     report.run('tree: an error in C is reported in the book', planted_c)
@@ -508,6 +525,7 @@ def check(report):
     report.run("tree: the book knows the lines of other files", places)
     report.run('tree: the HTML holds the program', round_trip)
     report.run("tree: the book's links resolve", links)
+    report.run("tree: Linux's code in the book is the patches'", patches)
     report.run('tree: make help is complete', front_door)
     report.run("tree: the launcher's options are documented", options)
     report.run('tree: each rule of the ABI has its tests', abi_table)
