@@ -5,6 +5,7 @@ noweb's first stage, `markup`, turns a .nw file into one keyword a line; its
 back ends read that.  So nothing here guesses at noweb's syntax.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -68,6 +69,27 @@ class Docs:
 
 
 QUOTE, UNQUOTE = "\uf000", "\uf001"
+NUMBER = re.compile(f"{QUOTE}=(.*?){UNQUOTE}")
+
+
+def measured(path):
+    """name -> value, from tests/measured beside the book."""
+    with open(os.path.join(os.path.dirname(path), "tests/measured"),
+              encoding="utf-8") as file:
+        return dict(line.split()[:2] for line in file
+                    if line.strip() and not line.startswith("#"))
+
+
+def resolve_numbers(items, path):
+    """[[=name]] in the prose is what was measured."""
+    numbers = None
+    for item in items:
+        for i, (line, text) in enumerate(getattr(item, "lines", ())):
+            for name in NUMBER.findall(text):
+                numbers = numbers or measured(path)
+                if name not in numbers:
+                    raise Error(f"{path}:{line}: tests/measured has no {name}")
+            item.lines[i] = line, NUMBER.sub(lambda m: numbers[m[1]], text)
 
 
 def read(path):
@@ -123,6 +145,7 @@ def read(path):
         elif key == "@fatal":
             raise Error(f"{path}: {rest}")
 
+    resolve_numbers(items, path)
     by_name = parts(items)
     for chunks in by_name.values():
         for n, chunk in enumerate(chunks, 1):

@@ -492,6 +492,36 @@ def abi_table():
                  'tests/abi.md:%d: no test %s/%s' % (number, kind, name))
 
 
+def measured():
+    """What the book says of sizes is so; tests/vm/linux.py sees to a boot."""
+    module = glob.glob('build/6.1.0-*-amd64/lguest.ko')[0]
+    at = {name: int(value, 16) for value, name in re.findall(
+        r'^([0-9a-f]+) \w (\w+)$', run('nm', module), re.M)}
+
+    def instructions(start, end):
+        code = run('objdump', '-d', '--no-show-raw-insn',
+                   '--start-address=%d' % at[start],
+                   '--stop-address=%d' % at[end], module)
+        return len(re.findall(r'^ +[0-9a-f]+:\t', code, re.M))
+
+    added = [line for path in glob.glob('examples/linux/*.patch')
+             for line in lines(path) if re.match(r'\+(?!\+\+)', line)]
+    now = {
+        'switcher-bytes': at['trap_stubs'] - at['switch_to_guest'] +
+        at['switcher_end'] - at['trap_common'],
+        'stubs-bytes': at['trap_common'] - at['trap_stubs'],
+        'way-in': instructions('switch_to_guest', 'entered'),
+        'way-out': instructions('trap_common', 'trap_in_switch'),
+        'imports': len(run('nm', '-u', module).split('\n')) - 1,
+        'patch-lines': len(added),
+    }
+    said = dict(line.split()[:2] for line in lines('tests/measured')
+                if line and line[0] != '#')
+    wrong = ['%s %d' % item for item in now.items()
+             if said.get(item[0]) != str(item[1])]
+    need(not wrong, 'tests/measured should have:\n' + '\n'.join(wrong))
+
+
 def patches():
     """The code of Linux's that the book shows is in the patches, in order;
     but for spaces, and for the kernel's macros around a label."""
@@ -525,6 +555,7 @@ def check(report):
     report.run("tree: the book knows the lines of other files", places)
     report.run('tree: the HTML holds the program', round_trip)
     report.run("tree: the book's links resolve", links)
+    report.run('tree: the sizes in the book are measured', measured)
     report.run("tree: Linux's code in the book is the patches'", patches)
     report.run('tree: make help is complete', front_door)
     report.run("tree: the launcher's options are documented", options)

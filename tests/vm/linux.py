@@ -414,6 +414,13 @@ def instructions():
           '%.2f times as many' % (there, here, here / there))
     check('instructions: %.1f times as many, at most' % LIMIT,
           0 < here <= LIMIT * there)
+    said = dict(line.split()[:2] for line in
+                read(TOP + '/tests/measured').decode().split('\n')
+                if line and line[0] != '#')
+    for name, now in (('boot-pc', there / 1e6), ('boot-guest', here / 1e6),
+                      ('boot-ratio', here / there)):
+        check('instructions: %s is %.2f, and in tests/measured as well'
+              % (name, now), 0.96 < now / float(said[name]) < 1.04)
 
 
 PARTS = {part.__name__: part for part in (
