@@ -74,10 +74,13 @@ NUMBER = re.compile(f"{QUOTE}=(.*?){UNQUOTE}")
 
 def measured(path):
     """name -> value, from tests/measured beside the book."""
-    with open(os.path.join(os.path.dirname(path), "tests/measured"),
-              encoding="utf-8") as file:
-        return dict(line.split()[:2] for line in file
-                    if line.strip() and not line.startswith("#"))
+    try:
+        with open(os.path.join(os.path.dirname(path), "tests/measured"),
+                  encoding="utf-8") as file:
+            return dict(line.split()[:2] for line in file
+                        if line.strip() and not line.startswith("#"))
+    except OSError as err:
+        raise Error(f"{err.filename}: {err.strerror}") from None
 
 
 def resolve_numbers(items, path):
