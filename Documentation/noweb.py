@@ -95,6 +95,18 @@ def resolve_numbers(items, path):
             item.lines[i] = line, NUMBER.sub(lambda m: numbers[m[1]], text)
 
 
+def run(command, text, what):
+    """A program that complains, even if it succeeds, stops the weaving."""
+    try:
+        done = subprocess.run(command, input=text, capture_output=True,
+                              text=True)
+    except FileNotFoundError:
+        raise Error(f"{what}: {command[0]} is not installed") from None
+    if done.returncode or done.stderr.strip():
+        raise Error(f"{what}: {command[0]}: {done.stderr.strip()}")
+    return done.stdout
+
+
 def read(path):
     """The Docs and Chunks of a .nw file, in order."""
     done = subprocess.run([MARKUP, "-t", path], capture_output=True)
