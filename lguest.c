@@ -482,16 +482,17 @@ static u64 guest_bytes(struct lguest *lg)
 	return (u64)lg->pages << PAGE_SHIFT;
 }
 
-static u64 device_end(struct lguest *lg)
-{
-	return guest_bytes(lg) + lg->device_bytes;
-}
-
 static void __user *guest_range(struct lguest *lg, u32 gpa, u32 len)
 {
 	if ((u64)gpa + len > guest_bytes(lg))
 		return NULL;
 	return (void __user *)(lg->memory + gpa);
+}
+
+/* <<know where the device pages end>> */
+static u64 device_end(struct lguest *lg)
+{
+	return guest_bytes(lg) + lg->device_bytes;
 }
 
 /* <<copy from the guest>> */
@@ -1945,21 +1946,28 @@ static const struct {
 	const char *name;
 	void (*make)(struct lguest *lg, const struct lguest_call *call);
 } calls[] = {
+	/* <<list the calls that every guest makes>> */
 	[LHCALL_FLUSH_ASYNC] = { "FLUSH_ASYNC", do_nothing },
 	[LHCALL_LGUEST_INIT] = { "LGUEST_INIT", initialize },
 	[LHCALL_SHUTDOWN] = { "SHUTDOWN", shutdown },
-	[LHCALL_NEW_PGTABLE] = { "NEW_PGTABLE", new_pgtable },
-	[LHCALL_FLUSH_TLB] = { "FLUSH_TLB", flush_shadows },
+	/* <<list the calls about traps>> */
 	[LHCALL_LOAD_IDT_ENTRY] = { "LOAD_IDT_ENTRY", load_idt_entry },
-	[LHCALL_SET_STACK] = { "SET_STACK", set_stack },
+	/* <<list the calls about time>> */
 	[LHCALL_SET_CLOCKEVENT] = { "SET_CLOCKEVENT", set_clockevent },
 	[LHCALL_HALT] = { "HALT", halt_guest },
+	[LHCALL_SEND_INTERRUPTS] = { "SEND_INTERRUPTS", send_interrupts },
+	/* <<list the calls for rings>> */
+	[LHCALL_LOAD_GDT_ENTRY] = { "LOAD_GDT_ENTRY", load_gdt_entry },
+	[LHCALL_SET_STACK] = { "SET_STACK", set_stack },
+	/* <<list the call for threads>> */
+	[LHCALL_LOAD_TLS] = { "LOAD_TLS", load_tls },
+	/* <<list the call for another address space>> */
+	[LHCALL_NEW_PGTABLE] = { "NEW_PGTABLE", new_pgtable },
+	/* <<list the calls that keep shadows right>> */
+	[LHCALL_FLUSH_TLB] = { "FLUSH_TLB", flush_shadows },
 	[LHCALL_SET_PMD] = { "SET_PMD", set_guest_pmd },
 	[LHCALL_SET_PTE] = { "SET_PTE", set_guest_pte },
 	[LHCALL_SET_PGD] = { "SET_PGD", set_guest_pgd },
-	[LHCALL_LOAD_TLS] = { "LOAD_TLS", load_tls },
-	[LHCALL_LOAD_GDT_ENTRY] = { "LOAD_GDT_ENTRY", load_gdt_entry },
-	[LHCALL_SEND_INTERRUPTS] = { "SEND_INTERRUPTS", send_interrupts },
 };
 
 /* <<make one call>> */
@@ -2134,6 +2142,7 @@ static int run_once(struct lguest *lg)
 	if (need_resched())
 		schedule();
 	cond_resched_tasks_rcu_qs();
+	/* <<deliver an interrupt, or sleep>> */
 	if (deliver_interrupt(lg) || lg->exit.reason)
 		return 0;
 	if (lg->halted) {
@@ -2479,6 +2488,7 @@ static int lguest_release(struct inode *inode, struct file *file)
 {
 	struct lguest *lg = file->private_data;
 
+	/* <<stop the guest's clock>> */
 	hrtimer_cancel(&lg->clock);
 	free_guest(lg);
 	kfree(lg);
@@ -2516,6 +2526,7 @@ static const char *why_not(void)
 	if (syscall_vector < FIRST_EXTERNAL_VECTOR ||
 	    syscall_vector >= IDT_ENTRIES)
 		return "syscall_vector must be from 32 to 255";
+	/* <<refuse a wrong number of shadows>> */
 	if (!shadows || shadows > MOST_SHADOWS)
 		return "shadows must be from 1 to 256";
 	return NULL;
