@@ -30,6 +30,7 @@ else
 # What a user may set on make's command line
 
 GUEST	= hello
+STAGE	=
 LGUEST	=
 ARGS	=
 MEM	=
@@ -55,6 +56,10 @@ run shell gdb trace check check-bochs check-kernels check-debug check-linux: exp
 run shell gdb trace: export PARAMS := $(PARAMS)
 run shell gdb trace check check-bochs check-kernels check-debug check-linux: export ACCEL := $(ACCEL)
 check check-bochs check-kernels check-debug check-linux check-mutants fuzz: export T := $(T)
+
+# The machine as it is at the end of a chapter, and where its module is.
+AT_STAGE := $(if $(STAGE),--until $(STAGE) --override $(CURDIR)/Documentation/stages.nw)
+run shell gdb trace: export LGUEST_MODULE := $(if $(STAGE),$(CURDIR)/build/stages/$(STAGE)/lguest.ko,$(LGUEST_MODULE))
 
 # What must be there before that guest can be.
 DEPS_GUEST := $(if $(filter linux linux-pae debian debian-pae,$(GUEST)),deps-linux) \
@@ -184,14 +189,19 @@ tangle: deps-build ## write lguest.c, switcher.S and examples/lguest.h from lgue
 define module
 	@set -e; krel=$$(tests/vm/kernel.py release $1); \
 	headers=$$(tests/vm/kernel.py headers $1); \
-	dir=$(TOP)/build/$$krel; mkdir -p $$dir; \
-	ln -sfn ../../Makefile $$dir/Makefile; \
+	$(if $(STAGE),report=$$(Documentation/stage $(wordlist 3,4,$(AT_STAGE)) \
+		$(STAGE) $(TOP)/$(NW)); echo "$$report" | sed -n \
+		'1s|$$|; for reading: run no guest that you do not trust|p';) \
+	where=build/$(if $(STAGE),stages/$(STAGE),$$krel); \
+	dir=$(TOP)/$$where; mkdir -p $$dir; \
+	ln -sfn $(TOP)/Makefile $$dir/Makefile; \
 	for pair in lguest.c:main.c switcher.S:switcher.S; do \
 		new=$$dir/$${pair#*:}.new; old=$$dir/$${pair#*:}; \
-		Documentation/tangle --line $${pair%:*} $(TOP)/$(NW) >$$new; \
+		Documentation/tangle --line $(AT_STAGE) $${pair%:*} \
+			$(TOP)/$(NW) >$$new; \
 		if cmp -s $$new $$old; then rm $$new; else mv $$new $$old; fi; \
 	done; \
-	unset MAKEFLAGS MFLAGS MAKELEVEL; echo "  KBUILD  build/$$krel/lguest.ko"; \
+	unset MAKEFLAGS MFLAGS MAKELEVEL; echo "  KBUILD  $$where/lguest.ko"; \
 	$(MAKE) -s -j2 -C $$headers M=$$dir CONFIG_DEBUG_INFO_BTF_MODULES= $2 modules
 endef
 
@@ -365,6 +375,8 @@ help: ## this list
 #: Variables, for run and shell
 #:   GUEST=hello    a name from examples/guests, the path of any ELF or bzImage,
 #:                  or linux, debian; linux-pae, debian-pae
+#:   STAGE=         the machine as it is at the end of a chapter: switching, traps,
+#:                  interrupts-and-time, ... (a name that is none lists them)
 #:   LGUEST=        options for the launcher; files named in them (--x=FILE) travel
 #:   ARGS=          the guest's own command line
 #:   KERNEL=6.1     the machine's kernel: 6.1, 6.1-cloud, 6.12, debug

@@ -25,13 +25,14 @@ class Tangled:
     """One root of the program, as the compiler sees it: its lines, and of
     each the place that it comes from, (file, line)."""
 
-    def __init__(self, path, root, overrides=()):
+    def __init__(self, path, root, overrides=(), elided=()):
         self.root, self.assembly = root, root.endswith(".S")
         self.lines, self.places = [], []
         options = [word for name in overrides for word in ("--override", name)]
         file, line = path, 1
-        for text in noweb.run([f"{HERE}/tangle", "--line", *options, root,
-                               path], "", path).splitlines():
+        for text in noweb.run(
+                [f"{HERE}/tangle", "--line", "--elided", *options, root, path],
+                "".join(f"{line}\n" for line in elided), path).splitlines():
             found = re.match(r'\s*#line (\d+) "(.*)"', text)
             if found:
                 line, file = int(found.group(1)), found.group(2)

@@ -189,6 +189,15 @@ def reachable(by_name, root):
     return seen
 
 
+def declared(what, docs):
+    """(line, name) for each `<!-- what: name -->` in the prose."""
+    comment = re.compile(r"<!-- *%s: *(.*?) *-->\s*$" % what)
+    for line, text in docs.lines:
+        found = comment.match(text)
+        if found:
+            yield line, found.group(1)
+
+
 @dataclass(eq=False)
 class Chapter:
     title: str

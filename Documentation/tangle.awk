@@ -2,13 +2,17 @@
 #
 # A filter for noweb's pipeline, used by tangle.  It marks the start of every
 # chunk with its name or with #line, marks the line after every use with #line
-# (notangle's own -L would lose the indentation), and lets chunks that come
-# from another file than TANGLE_SOURCE replace those of the same name.
+# (notangle's own -L would lose the indentation), lets chunks that come from
+# another file than TANGLE_SOURCE replace those of the same name, and leaves
+# out what the file TANGLE_ELIDED names: parts of chunks, and uses.
 
 BEGIN {
 	names = ENVIRON["TANGLE_FORM"] == "names"
 	root = ENVIRON["TANGLE_ROOT"]
+	elided = ENVIRON["TANGLE_ELIDED"]
 	source = ENVIRON["TANGLE_SOURCE"]
+	while (elided && (getline < elided) > 0)
+		gone[$0] = 1
 }
 
 function fail(message)
@@ -46,7 +50,9 @@ function mark_line()
 
 /^@defn / {
 	chunk = substr($0, 7)
-	if (file != source) {
+	if ("part " file ":" line in gone) {
+		skip = 1
+	} else if (file != source) {
 		if (chunk in override && override[chunk] != file)
 			fail("<<" chunk ">> is overridden in both " \
 			     override[chunk] " and " file)
@@ -62,7 +68,7 @@ function mark_line()
 
 /^@use / { used = 1 }
 
-!skip { print }
+!skip && !(substr($0, 2) in gone) { print }
 
 /^@nl$/ || /^@index nl$/ {
 	line++

@@ -118,10 +118,13 @@ def mask(text):
                    for line in text.split('\n') if line.strip())
 
 
-def examples():
-    """What the book shows of the guests in examples/guests: {name: text}."""
+def examples(last=None):
+    """What the book shows of the guests in examples/guests, up to its last
+    line or another: {name: text}."""
+    text = read(os.path.join(TOP, 'lguest.nw')).decode()
+    text = '\n'.join(text.split('\n')[:last])
     found = re.findall(r'^    \$ make run GUEST=(\w+)\n((?:(?:    .*)?\n)+)',
-                       read(os.path.join(TOP, 'lguest.nw')).decode(), re.M)
+                       text, re.M)
     return {name: shown.replace('\n    ', '\n').lstrip() for name, shown
             in found}
 
@@ -278,10 +281,11 @@ def results(output):
                                       text.replace('\r', ''))
 
 
-def run_machine(report, prefix, make, wanted, slow=1, elsewhere='$^'):
+# pylint: disable=too-many-arguments
+def run_machine(report, prefix, make, found, files, slow=1, elsewhere='$^'):
     """Run all wanted cases on the machine that make() makes, but for those
     that match `elsewhere`.  If it dies of a case, the others get another."""
-    todo = [(n, case) for n, case in enumerate(cases(prefix, wanted))
+    todo = [(n, case) for n, case in enumerate(found)
             if report.wants(case.name) and
             not re.search(elsewhere, case.name)]
     if not todo:
@@ -298,18 +302,18 @@ def run_machine(report, prefix, make, wanted, slow=1, elsewhere='$^'):
         report.note('%s: %s' % (prefix, machine.describe()))
         why = None
         try:
-            machine.start(job(todo, limit), extra_files())
+            machine.start(job(todo, limit), files)
             machine.finish(check=False)
         except VMError as error:
             why = str(error)
         finally:
             machine.stop()
         complaints += machine.complaints()
-        found = results(machine.output)
+        said = results(machine.output)
         left = []
         for number, case in todo:
-            if number in found:
-                for entry in case.judge(*found[number]):
+            if number in said:
+                for entry in case.judge(*said[number]):
                     report.result(*entry)
             else:
                 left.append((number, case))
@@ -323,7 +327,7 @@ def run_machine(report, prefix, make, wanted, slow=1, elsewhere='$^'):
                       + machine.output.decode('utf-8', 'replace')[-2000:]
                       + machine.tail())
         deaths += 1
-        if deaths == 3 or not found:
+        if deaths == 3 or not said:
             for number, case in left[1:]:
                 report.result(case.name, False, 'not run: no machine survives')
             break
@@ -332,13 +336,15 @@ def run_machine(report, prefix, make, wanted, slow=1, elsewhere='$^'):
     report.result(log, not complaints, text)
 
 
-def build(kernel):
+def build(kernel, *wishes):
     """The module for another kernel than make's own KERNEL."""
     done = subprocess.run(['make', '--no-print-directory', 'module',
-                           'KERNEL=' + kernel], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True)
+                           'KERNEL=' + kernel, *wishes],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True)
     if done.returncode:
-        raise VMError('no module for %s:\n%s' % (kernel, done.stdout))
+        raise VMError('no module for %s:\n%s'
+                      % (' '.join([kernel, *wishes]), done.stdout))
 
 
 def on_kernel(report, kernel, prefix, machines=None, slow=1):
@@ -357,7 +363,8 @@ def on_kernel(report, kernel, prefix, machines=None, slow=1):
         return []
     report.result(name, True)
     return [lambda m=machine, n=name, w=wanted: run_machine(
-        report, n, lambda: VM(kernel, label=n.replace(' ', '-'), **m), w, slow,
+        report, n, lambda: VM(kernel, label=n.replace(' ', '-'), **m),
+        cases(n, w), extra_files(), slow,
         LAUNCHERS if n.endswith(('qemu64', 'pti')) else '$^')
             for name, machine, wanted in wanted_ones]
 
@@ -378,6 +385,90 @@ def together(report, todo):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(int(child), signal.SIGTERM)
             raise
+
+
+# A command with the module of a stage.
+AT_STAGE = r'''
+if [ "$(cat /tmp/stage 2>/dev/null)" != %(stage)s ]; then
+	rmmod lguest && insmod /stages/%(stage)s.ko || exit 1
+	echo %(stage)s >/tmp/stage
+fi
+exec "$@"
+'''
+
+# What the machine of a stage cannot do yet: a guest that tries, how it ends.
+LATER = {
+    'switching': [
+        ('/guests/traps', 3, r'bad hypercall 4 '),
+        ('/guests/clock', 3, r'bad hypercall 6 '),
+        ('/tests/guest/syscall', 3, r'trap 6 at ')],
+    'traps': [
+        ('/guests/clock', 3, r'bad hypercall 9 ')],
+    'interrupts-and-time': [
+        ('/tests/guest/tls bases', 3, r'bad hypercall 16 '),
+        ('/tests/guest/segment_in_use ds', 3, r'trap \d+ in the switcher')],
+    'segments-and-user-mode': [
+        ('/guests/paging', 3, r'bad hypercall 14 ')],
+    'paging': [
+        ('/tests/guest/badargs 13 0 0', 3, r'no PAE$')],
+    'hypercalls': [
+        ('-v /guests/hello', 0, r'Hello(?!.*was entered)')],
+}
+
+
+def stage_cases(name, last):
+    """The examples that the book shows up to the last line of a chapter run,
+    and what comes later is not there."""
+    def run(words, kind, *expected):
+        return kind('stage %s: lguest %s' % (name, ' '.join(words)),
+                    ['sh', '-c', AT_STAGE % {'stage': name}, 'sh',
+                     'lguest', *words], *expected)
+
+    found = [run(['/guests/hello'], Guest, [0], 'Hello, world! From ring 1')]
+    found += [run([*header(guest, 'Options'), '/guests/' + guest], Example,
+                  shown) for guest, shown in examples(last).items()]
+    return found + [run(words.split(), Guest, [status], '(?ms)' + pattern)
+                    for words, status, pattern in LATER[name]]
+
+
+def stages(report):
+    """The machine as it is at the end of each chapter."""
+    done = subprocess.run([TOP + '/Documentation/stage', '--list',
+                           TOP + '/lguest.nw'], stdout=subprocess.PIPE,
+                          text=True, check=True)
+    files, todo = extra_files(), []
+    for name, last in re.findall(r'(\S+) +ends in line (\d+)', done.stdout):
+        if name not in LATER:
+            report.run('stage %s: it is the whole program' % name,
+                       lambda n=name: is_whole(n))
+            continue
+        found = stage_cases(name, int(last))
+        if not any(report.wants(case.name) for case in found):
+            continue
+        try:
+            build('6.1', 'STAGE=' + name)
+        except VMError as error:
+            report.result('stage %s: the module builds' % name, False,
+                          str(error))
+            continue
+        report.result('stage %s: the module builds' % name, True)
+        files['stages/%s.ko' % name] = read('%s/stages/%s/lguest.ko'
+                                            % (BUILD, name))
+        todo += found
+    if todo:
+        todo.append(Case('stage: the last of them is unloaded',
+                         ['rmmod', 'lguest']))
+    run_machine(report, 'stages', lambda: VM('6.1', label='stages'), todo,
+                files)
+
+
+def is_whole(name):
+    done = subprocess.run(
+        [TOP + '/Documentation/tangle', '--until', name, '--override',
+         TOP + '/Documentation/stages.nw', 'lguest.c', TOP + '/lguest.nw'],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.stdout != read(TOP + '/lguest.c'):
+        raise VMError('it is not, and LATER does not tell what it lacks')
 
 
 def program(report, name):
@@ -439,7 +530,8 @@ def qemu(report):
     if linux_too and not built(report, 'linux', 'Linux builds'):
         linux_too = []
     together(report, on_kernel(report, '6.1', '') + linux_too + [
-        lambda n=name: program(report, n) for name in PROGRAMS])
+        lambda: stages(report)] + [
+            lambda n=name: program(report, n) for name in PROGRAMS])
 
 
 def kernels(report):
@@ -473,5 +565,6 @@ def bochs(report):
             continue
         run_machine(report, name,
                     lambda k=kernel, m=machine, n=name: Bochs(
-                        k, label=n.replace(' ', '-'), **m), wanted,
-                    slow=10, elsewhere=ELSEWHERE)
+                        k, label=n.replace(' ', '-'), **m),
+                    cases(name, wanted), extra_files(), slow=10,
+                    elsewhere=ELSEWHERE)

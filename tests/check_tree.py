@@ -391,6 +391,30 @@ def tangle_fails():
         need(lines(here + '/' + root) == lines(root), root + ' was changed')
 
 
+def idle_declarations():
+    """What is declared as borrowed, or stands in, for nothing is found."""
+    here = copy_of_tree('idle-declarations')
+    edit(here + '/' + NW, '<!-- borrows: load the module -->\n',
+         '<!-- borrows: load the module -->\n'
+         '<!-- borrows: no such chunk -->\n'
+         '<!-- borrows: clamp flags -->\n'
+         '<!-- borrows: kill a guest -->\n')
+    edit(here + '/Documentation/stages.nw', '# Traps\n',
+         '# Traps\n\n<<halt or not>>=\n@\n')
+    edit(here + '/' + NW, '<<set the guest\'s clock>>=\n',
+         '<<halt or not>>=\n/* no */\n@\n\n'
+         '<<set the guest\'s clock>>=\n<<halt or not>>\n')
+    out = run('Documentation/stage', '--override', 'Documentation/stages.nw',
+              '--check', NW, cwd=here)
+    found = re.findall(r'(\S+\.nw):\d+: (.*)', out)
+    for file, what in [(NW, 'no such chunk'), (NW, 'clamp flags'),
+                       (NW, 'kill a guest'), ('stages.nw', 'halt or not')]:
+        need(any(where.endswith(file) and '<<%s>>' % what in text
+                 for where, text in found), '<<%s>>: not found in\n%s'
+             % (what, out))
+    need(len(found) == 4, out)
+
+
 def weave():
     run('Documentation/weave', NW, 'build/html')
 
@@ -551,6 +575,8 @@ def check(report):
     report.run('tree: so they are in a clone and an archive', hand_edit_fresh)
     report.run('tree: a book that does not tangle changes nothing',
                tangle_fails)
+    report.run('tree: what is borrowed for nothing is found',
+               idle_declarations)
     report.run('tree: the book weaves', weave)
     report.run("tree: the book knows the lines of other files", places)
     report.run('tree: the HTML holds the program', round_trip)
