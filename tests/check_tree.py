@@ -434,7 +434,8 @@ def places():
         need(word in text[int(line) - 1],
              '%s is not in line %s of %s/%s' % (word, line, where, name))
     where = fresh('places')
-    os.symlink(os.path.join(TOP, 'examples'), where + '/examples')
+    for name in ('examples', 'tests'):
+        os.symlink(os.path.join(TOP, name), '%s/%s' % (where, name))
     write(where + '/lguest.nw', '\n'.join(lines(NW)).replace(
         '[[launcher/run.c:run]]', '[[launcher/run.c:nowhere]]'))
     text = run('Documentation/weave', where + '/lguest.nw', where + '/html',
