@@ -71,7 +71,7 @@ me=%d other=%d
 ip addr flush dev eth0
 ip addr add 10.0.3.$me/24 dev eth0
 hostname guest$me
-until ssh -o ConnectTimeout=5 10.0.3.$other true 2>/dev/null; do sleep 1; done
+until ssh -o ConnectTimeout=100 10.0.3.$other true 2>/dev/null; do sleep 1; done
 ssh 10.0.3.$other 'echo "on $(hostname) from ${SSH_CONNECTION%%%% *}"'
 seq 100000 | ssh 10.0.3.$other md5sum
 ssh 10.0.3.$other touch /run/done
