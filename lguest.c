@@ -88,13 +88,13 @@ struct lguest_call {
 
 /* <<define the structure shared with the guest>> */
 struct lguest_data {
-	uint32_t irq_enabled;		/* guest: 0x200 or 0 */
+	uint32_t irq_enabled;		/* both: only bit 9, 0x200, counts */
 	uint32_t blocked_interrupts;	/* guest: bit n masks line n */
 	uint32_t cr2;			/* host: address of last page fault */
 	uint32_t time_sec, time_nsec;	/* host: time of day */
 	uint32_t irq_pending;		/* host: 0x200 or 0 */
-	uint8_t  hcall_status[LHCALL_RING_SIZE];	/* 0xff: free */
-	struct lguest_call hcalls[LHCALL_RING_SIZE];
+	uint8_t  hcall_status[LHCALL_RING_SIZE];	/* both; 0xff: free */
+	struct lguest_call hcalls[LHCALL_RING_SIZE];	/* guest */
 	uint32_t reserve_mem;		/* host: bytes at the top; 0 */
 	uint32_t tsc_khz;		/* host: 0 if the TSC is no clock */
 	uint32_t noirq_iret;		/* guest, read at INIT: its iret */
@@ -346,7 +346,7 @@ struct shadow {
  * @cross:	the cross page; NULL before CREATE
  * @idt:	the interrupt table while the guest runs
  * @exit:	why LGUEST_RUN returns; reason 0 while the guest can run
- * @stats:	what it has cost so far; @stats.pinned is charged to @mm
+ * @stats:	what it has cost so far; @stats.pinned: charged to @user, @mm
  * @call:	the hypercall that is being made, or NULL; @call_name its name
  */
 struct lguest {
@@ -430,7 +430,6 @@ static void __used asm_offsets(void)
 	FRAME(esi); FRAME(edi); FRAME(ebp);
 	FRAME(ds); FRAME(es); FRAME(fs); FRAME(gs);
 	DEFINE(NO_ERROR, NO_ERROR_CODE);
-	DEFINE(SWITCHER_CS, SWITCHER_CS_ENTRY * 8);
 	DEFINE(SWITCHER_TSS, SWITCHER_TSS_ENTRY * 8);
 	DEFINE(HOST_TSS, GDT_ENTRY_TSS * 8);
 	DEFINE(TSS_BUSY, DESC_TSS_BUSY);
@@ -1616,7 +1615,7 @@ static bool deliver_interrupt(struct lguest *lg)
 	}
 	/* <<deliver the lowest line that has a gate>> */
 	line = lowest_line(lg, waiting);
-	if (!tell_time(lg, lg->data) || line < 0)
+	if (line < 0 || !tell_time(lg, lg->data))
 		return false;
 	clear_bit(line, &lg->lines);
 	inject(lg, FIRST_EXTERNAL_VECTOR + line);
@@ -1851,11 +1850,12 @@ static void store_descriptor(struct lguest *lg, u32 index, u32 low, u32 high)
 
 	if (index >= GUEST_GDT_ENTRIES)
 		return kill_guest(lg, "too many gdt entries %u", index);
+	if (entry_is_ignored(index))
+		return;
 	if (!fix_descriptor(&entry.desc) || (!index && entry.desc.p))
 		return kill_guest(lg, "bad descriptor %08x %08x for entry %u",
 				  high, low, index);
-	if (!entry_is_ignored(index))
-		lg->cross->guest_descs[index] = entry.desc;
+	lg->cross->guest_descs[index] = entry.desc;
 }
 
 /* <<load one entry of the guest's GDT>> */

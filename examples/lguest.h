@@ -60,13 +60,13 @@ struct lguest_call {
 
 /* <<define the structure shared with the guest>> */
 struct lguest_data {
-	uint32_t irq_enabled;		/* guest: 0x200 or 0 */
+	uint32_t irq_enabled;		/* both: only bit 9, 0x200, counts */
 	uint32_t blocked_interrupts;	/* guest: bit n masks line n */
 	uint32_t cr2;			/* host: address of last page fault */
 	uint32_t time_sec, time_nsec;	/* host: time of day */
 	uint32_t irq_pending;		/* host: 0x200 or 0 */
-	uint8_t  hcall_status[LHCALL_RING_SIZE];	/* 0xff: free */
-	struct lguest_call hcalls[LHCALL_RING_SIZE];
+	uint8_t  hcall_status[LHCALL_RING_SIZE];	/* both; 0xff: free */
+	struct lguest_call hcalls[LHCALL_RING_SIZE];	/* guest */
 	uint32_t reserve_mem;		/* host: bytes at the top; 0 */
 	uint32_t tsc_khz;		/* host: 0 if the TSC is no clock */
 	uint32_t noirq_iret;		/* guest, read at INIT: its iret */

@@ -7,7 +7,7 @@
  * kernel for what they cannot do themselves. ant does its work. bee tries what
  * it should not, is killed, gets another life, and tries something else.
  *
- * Read the two programs first. Then create() and switch_to_other(), which make
+ * Read the two programs first. Then create() and run_next(), which make
  * them live side by side; then system_call() and misdeed(), the only two ways
  * from a program into the kernel. main() puts it together.
  */

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "device.h"
 #include "options.h"
@@ -134,7 +135,10 @@ static void take_option(struct options *options, int option)
 		break;
 	case NET:
 		want(options, add_net, optarg);
-		options->needs |= NEEDS_SOCKETS | NEEDS_READING;
+		if (strcmp(optarg, "user") == 0)
+			options->needs |= NEEDS_SOCKETS | NEEDS_READING;
+		else if (strncmp(optarg, "pair", 4) == 0)
+			options->needs |= NEEDS_SOCKETS;
 		break;
 	case RNG:
 		want(options, want_rng, NULL);

@@ -82,6 +82,7 @@
 #include "guest.h"
 
 #define LOW		0x0000ffff	/* base 0, limit 4 GB */
+#define TSS		0x00008900	/* present, 32-bit, available */
 #define CODE		0x00cf9a00	/* present, 32-bit, DPL 0, readable */
 #define DATA		0x00cf9200	/* present, 32-bit, DPL 0, writable */
 #define ACCESSED	0x00000100
@@ -133,7 +134,10 @@ static const struct {
 	{ "long-mode",			((CODE | L) & ~D) | DPL(1) },
 };
 
-/* All slots can be loaded. Four are nobody's: they stay empty. */
+/*
+ * All slots can be loaded. Four are nobody's: they stay empty, and may be sent
+ * what is forbidden elsewhere, as an old guest sends its TSS.
+ */
 static void all_slots(void)
 {
 	for (uint32_t slot = 1; slot < 32; slot++) {
@@ -145,6 +149,8 @@ static void all_slots(void)
 		/* Not those that we stand on. */
 		if (slot == 12 || slot == 13)
 			continue;
+		if (nobodys)
+			load_gdt_entry(slot, LOW, TSS);
 		load_gdt_entry(slot, LOW, DATA | DPL(1));
 		if (access_rights(slot << 3 | 1) != rights)
 			shutdown("FAILED slot %u: access rights %#x, not %#x",
