@@ -322,9 +322,10 @@ unload: ## remove the module from the running kernel
 DEPS_build	:= gcc libc6-dev gcc-multilib binutils make noweb python3 libelf1 \
 		   libssl3 linux-headers-amd64 libzydis-dev libseccomp-dev libslirp-dev
 DEPS_run	:= $(DEPS_build) qemu-system-x86 busybox-static xz-utils
-DEPS_book	:= $(DEPS_build) pandoc python3-pygments graphviz universal-ctags
+DEPS_book	:= $(DEPS_build) pandoc python3-pygments graphviz universal-ctags \
+		   libjs-lunr
 DEPS_check	:= $(DEPS_build) tidy sparse perl shellcheck git mandoc clang \
-		   libclang-rt-14-dev gdb
+		   libclang-rt-14-dev gdb chromium chromium-driver python3-selenium
 DEPS_kernels	:= $(DEPS_build) linux-headers-cloud-amd64
 DEPS_debug	:= $(DEPS_build) flex bison bc libelf-dev xz-utils
 DEPS_linux	:= $(DEPS_debug) patch

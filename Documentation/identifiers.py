@@ -59,7 +59,9 @@ class Tangled:
         is not the name itself."""
         for name, kind, index, _ in self.tags():
             if self.assembly:
-                kind = ASM_KINDS.get(kind)
+                # A word at the left margin may be a macro that is used.
+                kind = ASM_KINDS.get(kind) if kind != "label" or \
+                    f"{name}:" in self.lines[index] else None
             if kind in C_KINDS or self.assembly and kind:
                 yield name, kind, index, None
         # What the kernel's macros define, ctags does not see: labels, and
@@ -124,3 +126,12 @@ class Identifiers:
             if (found.kind in TAGS) == (after in TAGS):
                 return found
         return None
+
+    def meant(self, name, before, line):
+        """The definition that a word in this line means, or None."""
+        if (name, line) in self.at:
+            return self.at[name, line]
+        if before[-2:] == "->" or before[-1:] == "." \
+                or (name, line) in self.members:
+            return None
+        return self.lookup(name, before if before in TAGS else "")
