@@ -29,7 +29,7 @@ def slug(text):
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
 
 
-# --- colours ------------------------------------------------------------------
+# --- colours ---------------------------------------------------------------
 
 class Assembly(RegexLexer):
     """AT&T syntax through the C preprocessor; Pygments' own stumbles over
