@@ -101,7 +101,9 @@ function expand(use, button)
 
 /* --- a definition at its name --------------------------------------------- */
 
-const popup = make("div", { id: "popup", role: "tooltip", hidden: "" });
+const popup = make("div", {
+	id: "popup", class: "popup", role: "tooltip", hidden: "",
+});
 const LINES = 12;
 let shownFor = null, soon = 0;
 

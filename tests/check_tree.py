@@ -1,5 +1,6 @@
 """What must hold of the tree itself, and its style; no machine is needed."""
 import glob
+import html
 import os
 import re
 import shutil
@@ -444,6 +445,43 @@ def places():
          'a name that is nowhere was woven: ' + text)
 
 
+def listings():
+    """A listing is the file; its numbers and the chunks' heads agree."""
+    files = {}
+    for root in ROOTS:
+        name = re.sub('[^a-z0-9]+', '-', root.lower()) + '.html'
+        numbers, code = re.search(
+            r'<pre class="numbers">(.*?)</pre>.*?<code>(.*?)</code>',
+            '\n'.join(lines('build/html/' + name)), re.DOTALL).groups()
+        text = html.unescape(re.sub('<[^>]*>', '', code)).split('\n')
+        need(text == lines(root)[:-1], name + ' is not ' + root)
+        leads = {}
+        for href, run_of in re.findall('<a href="([^"]*)">(.*?)</a>', numbers,
+                                       re.DOTALL):
+            for number in re.findall('id="L([0-9]+)"', run_of):
+                leads[int(number)] = href
+        files[name] = text, leads
+    seen = 0
+    for page in glob.glob('build/html/*.html'):
+        for anchor, name, places in re.findall(
+                r'<div class="chunk" id="([^"]*)".*?\u27e8(.*?)\u27e9.*?'
+                r'<span class="line">(.*?)</span>', '\n'.join(lines(page)),
+                re.DOTALL):
+            for file, line in re.findall('"([^"]*)#L([0-9]+)"', places):
+                text, leads = files[file]
+                said = text[int(line) - 1].strip()
+                name = html.unescape(name)
+                need(said == '/* <<%s>> */' % name or
+                     name in ROOTS and line == '1',
+                     '%s of %s is said to be %s' % (line, file, name))
+                need(leads[int(line)] == os.path.basename(page) + '#' + anchor,
+                     '%s of %s leads to %s' % (line, file, leads[int(line)]))
+                seen += 1
+    need(seen >= sum(line.strip().startswith('/* <<') for text, _
+                     in files.values() for line in text),
+         'only %d chunks lead to a listing' % seen)
+
+
 def round_trip():
     """The program that the HTML shows is the one that is compiled."""
     run('Documentation/unweave', 'build/html', NW)
@@ -580,6 +618,7 @@ def check(report):
                idle_declarations)
     report.run('tree: the book weaves', weave)
     report.run("tree: the book knows the lines of other files", places)
+    report.run('tree: listings and chunks lead to each other', listings)
     report.run('tree: the HTML holds the program', round_trip)
     report.run("tree: the book's links resolve", links)
     report.run('tree: the sizes in the book are measured', measured)
