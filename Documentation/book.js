@@ -265,7 +265,9 @@ function context(text, words)
 /* All of the words must be there, or words that begin like them. */
 function search()
 {
-	const words = index && box.value.toLowerCase().match(/\w+/g) || [];
+	if (!index)	/* it calls again when it is ready */
+		return;
+	const words = box.value.toLowerCase().match(/\w+/g) || [];
 	const stems = words.filter(lunr.stopWordFilter).map(
 		(word) => String(lunr.stemmer(new lunr.Token(word))));
 	const hits = stems.length ? index.query((query) => {
