@@ -442,7 +442,7 @@ def prose_words():
     for name in pages():
         with open('%s/%s' % (BOOK, name)) as file:
             text = file.read()
-        texts[name] = re.findall(r'[a-z]{8,}', ' '.join(re.findall(
+        texts[name] = re.findall(r'\b[a-z]{8,}\b', ' '.join(re.findall(
             r'<p>([^<>]*)', text)))
     for name, words in texts.items():
         rare = [word for word in words if sum(
