@@ -299,10 +299,10 @@ def debug_lines():
 
 
 def copy_of_tree(name):
-    """As much of the tree as tangling needs."""
+    """As much of the tree as tangling and its stages need."""
     here = fresh(name)
     shutil.copytree('Documentation', here + '/Documentation')
-    for path in ['Makefile', NW] + ROOTS:
+    for path in ['Makefile', 'tests/measured', NW] + ROOTS:
         os.makedirs(os.path.dirname(here + '/' + path), exist_ok=True)
         shutil.copy(path, here + '/' + path)
     return here
