@@ -108,10 +108,14 @@ trace: deps-run $(DEPS_GUEST) module launcher guests ## run a guest, and draw wh
 html: deps-book tangle ## weave the book: build/html/index.html
 	@Documentation/weave $(NW) build/html
 
+.PHONY: pdf
+pdf: deps-pdf ## typeset the book: build/lguest.pdf
+	@Documentation/weave-pdf $(NW) build/lguest.pdf
+
 ##@ To guard it
 
 .PHONY: check
-check: deps-book deps-run deps-check deps-linux module launcher guests units tests ## everything that guards the tree; T=pattern runs some of it
+check: deps-book deps-pdf deps-run deps-check deps-linux module launcher guests units tests ## everything that guards the tree; T=pattern runs some of it
 	@tests/check
 
 .PHONY: check-kernels
@@ -324,6 +328,9 @@ DEPS_build	:= gcc libc6-dev gcc-multilib binutils make noweb python3 libelf1 \
 DEPS_run	:= $(DEPS_build) qemu-system-x86 busybox-static xz-utils
 DEPS_book	:= $(DEPS_build) pandoc python3-pygments graphviz universal-ctags \
 		   libjs-lunr
+DEPS_pdf	:= $(DEPS_book) texlive-latex-base texlive-latex-recommended \
+		   texlive-fonts-recommended lmodern librsvg2-bin fonts-dejavu-core \
+		   poppler-utils
 DEPS_check	:= $(DEPS_build) tidy sparse perl shellcheck git mandoc clang \
 		   libclang-rt-14-dev gdb chromium chromium-driver python3-selenium
 DEPS_kernels	:= $(DEPS_build) linux-headers-cloud-amd64
@@ -351,9 +358,9 @@ define deps
 		install $$missing >build/deps.log || { cat build/deps.log; exit 1; } >&2
 endef
 
-.PHONY: deps deps-build deps-run deps-book deps-check deps-kernels deps-debug deps-linux deps-debian deps-bochs
-deps: deps-run deps-book deps-check ## install what is missing (Debian packages, as root)
-deps-build deps-run deps-book deps-check deps-kernels deps-debug deps-linux deps-debian deps-bochs: deps-%:
+.PHONY: deps deps-build deps-run deps-book deps-pdf deps-check deps-kernels deps-debug deps-linux deps-debian deps-bochs
+deps: deps-run deps-book deps-pdf deps-check ## install what is missing (Debian packages, as root)
+deps-build deps-run deps-book deps-pdf deps-check deps-kernels deps-debug deps-linux deps-debian deps-bochs: deps-%:
 	$(call deps,$(DEPS_$*))
 
 .PHONY: clean

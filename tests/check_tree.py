@@ -491,6 +491,59 @@ def links():
     run('Documentation/checklinks', 'build/html')
 
 
+PDF = 'build/lguest.pdf'
+
+
+def pdf():
+    """It builds; and building it again makes the same bytes of it."""
+    run('Documentation/weave-pdf', NW, PDF)
+    other = fresh('pdf') + '/other.pdf'
+    run('Documentation/weave-pdf', NW, other)
+    with open(PDF, 'rb') as one, open(other, 'rb') as two:
+        need(one.read() == two.read(), '%s and %s differ' % (PDF, other))
+
+
+def pdf_refuses():
+    """What would be wrong on paper, is not woven."""
+    where = fresh('pdf-refuses')
+    for name, prose, code, message in (
+            ('good', 'Words.', 'int x;', ''),
+            ('long-line', 'Words.', 'int %s;' % (90 * 'x'), 'Overfull'),
+            ('long-word', '`%s`' % (90 * 'x'), 'int x;', 'Overfull'),
+            ('letter', 'A \u263a.', 'int x;', 'not set up'),
+            ('letter-in-code', 'Words.', '/* \u263a */', 'not set up')):
+        path = '%s/%s' % (where, name)
+        write(path + '.nw', '%% t: u\n\n# A chapter\n\n%s\n\n'
+              '<<lguest.c>>=\n%s\n@\n' % (prose, code))
+        out = run('Documentation/weave-pdf', path + '.nw', path + '.pdf',
+                  status=1 if message else 0)
+        need(message in out and os.path.exists(path + '.pdf') != bool(message),
+             '%s: %s' % (name, out))
+
+
+def pdf_round_trip():
+    """So is the one that can be copied from the PDF."""
+    run('Documentation/unweave', PDF, NW)
+
+
+def pdf_outline():
+    """Chapters and sections have the same numbers and names in both books."""
+    with open('build/html/index.html') as page:
+        wanted = re.search(r'<div class="full">(.*?)</div>', page.read(), re.S)
+    wanted = [re.sub(r'<[^>]*>', '', line).strip() for line in
+              re.findall(r'<li>(.*)', wanted.group(1))]
+    outline = re.search(r'<outline>(.*)</outline>',
+                        run('pdftohtml', '-xml', '-i', '-stdout', PDF), re.S)
+    need(outline, PDF + ' has no outline')
+    found = re.findall(r'<item[^>]*>(.*?)</item>', outline.group(1))
+    wanted = ['Contents'] + wanted + ['All chunks', 'All identifiers']
+    for one, other in zip(wanted, found):
+        need(html.unescape(one) == html.unescape(other),
+             'the HTML has %r, the PDF %r' % (one, other))
+    need(len(found) == len(wanted), '%d chapters and sections, but %d entries'
+         % (len(wanted), len(found)))
+
+
 def front_door():
     """make help names every target and every variable."""
     text = '\n'.join(lines('Makefile'))
@@ -623,6 +676,10 @@ def check(report):
     report.run("tree: the book's links resolve", links)
     report.run('tree: the sizes in the book are measured', measured)
     report.run("tree: Linux's code in the book is the patches'", patches)
+    report.run('tree: the PDF builds, and twice to the same bytes', pdf)
+    report.run('tree: a page that would be wrong is refused', pdf_refuses)
+    report.run('tree: the PDF holds the program', pdf_round_trip)
+    report.run("tree: the PDF's outline is the HTML's contents", pdf_outline)
     report.run('tree: make help is complete', front_door)
     report.run("tree: the launcher's options are documented", options)
     report.run('tree: each rule of the ABI has its tests', abi_table)
