@@ -359,7 +359,7 @@ define deps
 endef
 
 .PHONY: deps deps-build deps-run deps-book deps-pdf deps-check deps-kernels deps-debug deps-linux deps-debian deps-bochs
-deps: deps-run deps-book deps-pdf deps-check ## install what is missing (Debian packages, as root)
+deps: deps-run deps-book deps-pdf deps-check deps-linux ## install what is missing (Debian packages, as root)
 deps-build deps-run deps-book deps-pdf deps-check deps-kernels deps-debug deps-linux deps-debian deps-bochs: deps-%:
 	$(call deps,$(DEPS_$*))
 
