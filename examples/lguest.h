@@ -14,7 +14,8 @@
 /*
  * A hypercall is int $LGUEST_TRAP_ENTRY from ring 1: number in eax, up to
  * four arguments in ebx, ecx, edx, esi. Nothing is returned, no register
- * changes. A bad call ends the guest.
+ * changes. A bad call ends the guest. Addresses are guest-physical, but for
+ * SET_PTE's second argument, SET_STACK's esp, noirq_iret and kernel_address.
  */
 #define LGUEST_TRAP_ENTRY	0x1f
 

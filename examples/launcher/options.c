@@ -138,7 +138,7 @@ static void take_option(struct options *options, int option)
 		if (strcmp(optarg, "user") == 0)
 			options->needs |= NEEDS_SOCKETS | NEEDS_READING;
 		else if (strncmp(optarg, "pair", 4) == 0)
-			options->needs |= NEEDS_SOCKETS;
+			options->needs |= NEEDS_SOCKETS | NEEDS_NAMES;
 		break;
 	case RNG:
 		want(options, want_rng, NULL);

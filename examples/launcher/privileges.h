@@ -15,6 +15,7 @@ void become_user(const struct user *user);
 
 #define NEEDS_SOCKETS	1	/* makes connections while the guest runs */
 #define NEEDS_READING	2	/* reads files that have a name */
+#define NEEDS_NAMES	4	/* removes a socket by its name */
 void restrict_calls(unsigned int needs);
 
 #endif
