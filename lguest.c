@@ -1418,14 +1418,15 @@ static int page_fault(struct lguest *lg)
 	struct guest_page page = { .error = what_was_tried(lg) };
 	int err = 0;
 
-	limit_tables(lg);
-	if (va >= SZ_4G || !walk_guest(lg, va, page.error, &page))
+	if (va >= SZ_4G || !walk_guest(lg, va, page.error, &page)) {
 		guest_fault(lg, page.error);
-	else if (page.device)
+	} else if (page.device) {
 		leave_to_launcher(lg, LGUEST_EXIT_MMIO,
 				  page.gpa + offset_in_page(va));
-	else
+	} else {
+		limit_tables(lg);
 		err = fill_shadow(lg, lg->active, va, &page);
+	}
 	return lg->exit.reason ? 0 : err;
 }
 

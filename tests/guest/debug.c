@@ -4,8 +4,8 @@
  *
  * TF traps after each instruction. After MOV SS and POP SS the trap waits for
  * one more; if that is INT, it strikes at the handler's first instruction: in
- * the host's ring 0 (Xen's XSA-260). The guest's own trap must not get lost
- * there. ICEBP is a debug trap without any gate's leave. QEMU 7.2 does not
+ * the host's ring 0 (Xen's XSA-260). That step may be dropped; the next must
+ * come. ICEBP is a debug trap without any gate's leave. QEMU 7.2 does not
  * wait after MOV SS, and does not know ICEBP.
  *
  * Vulnerable: the host takes the trap as its own, a single-stepped user program

@@ -66,7 +66,7 @@ _Noreturn void restart(const char *reason);
 /*
  * Our interrupt flag is a word in memory that the host looks at before it
  * sends an interrupt: the processor's own is not ours to change. What had to
- * wait in the meantime, the host does not send unasked.
+ * wait in the meantime comes with the next exit; who cannot wait for that asks.
  */
 #define EFLAGS_IF	0x200
 

@@ -65,9 +65,9 @@ restore_all:
 	/*
 	 * IRET gives back the processor's flags, but our interrupt flag is a
 	 * word in memory. It must change at the same moment: after it did,
-	 * and before IRET, an interrupt would find half a frame. So the host
-	 * lets none in at noirq_iret. The stack segment is used, because DS
-	 * may be the user's already.
+	 * and before IRET, an interrupt would pile its frame on ours. At
+	 * noirq_iret the host pushes none, and uses ours again. The stack
+	 * segment is used, because DS may be the user's already.
 	 */
 	pushl	8(%esp)			/* EFLAGS */
 	popl	%ss:lguest_data		/* its first field, irq_enabled */
