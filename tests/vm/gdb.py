@@ -64,7 +64,8 @@ class Session:
     def __init__(self, vm, name, program, commands):
         vm.wait_for('ready %s' % name)
         words = ['gdb', '-nx', '-batch', '-ex', 'set confirm off',
-                 '-ex', 'set pagination off', '-ex', 'set width 0']
+                 '-ex', 'set pagination off', '-ex', 'set width 0',
+                 '-ex', 'set remotetimeout 60']
         for command in ['target remote %s/wire' % vm.dir] + commands:
             words += ['-ex', command]
         if program:
