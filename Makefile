@@ -31,6 +31,8 @@ else
 
 GUEST	= hello
 STAGE	=
+LAB	=
+LAB_FILE = lab-$(LAB).nw
 LGUEST	=
 ARGS	=
 MEM	=
@@ -57,9 +59,12 @@ run shell gdb trace: export PARAMS := $(PARAMS)
 run shell gdb trace check check-bochs check-kernels check-debug check-linux: export ACCEL := $(ACCEL)
 check check-bochs check-kernels check-debug check-linux check-mutants fuzz: export T := $(T)
 
-# The machine as it is at the end of a chapter, and where its module is.
+# The machine as it is at the end of a chapter, or with the reader's own chunks:
+# how it is tangled, and where its module is.
 AT_STAGE := $(if $(STAGE),--until $(STAGE) --override $(CURDIR)/Documentation/stages.nw)
-run shell gdb trace: export LGUEST_MODULE := $(if $(STAGE),$(CURDIR)/build/stages/$(STAGE)/lguest.ko,$(LGUEST_MODULE))
+VARIANT	:= $(if $(STAGE),stages/$(STAGE),$(if $(LAB),labs/$(LAB)))
+TANGLED_AS := $(AT_STAGE) $(if $(LAB),--override $(LAB_FILE))
+run shell gdb trace: export LGUEST_MODULE := $(if $(VARIANT),$(CURDIR)/build/$(VARIANT)/lguest.ko,$(LGUEST_MODULE))
 
 # What must be there before that guest can be.
 DEPS_GUEST := $(if $(filter linux linux-pae debian debian-pae,$(GUEST)),deps-linux) \
@@ -103,6 +108,21 @@ trace: deps-run $(DEPS_GUEST) module launcher guests ## run a guest, and draw wh
 	@tests/vm/vm.py trace build/trace.json || [ -s build/trace.json ]
 	@Documentation/timeline --title=$(notdir $(GUEST)) $(TIMELINE) \
 		build/trace.json build/trace.svg
+
+.PHONY: lab
+lab: ## lab-NAME.nw, an exercise: chunks of the book with a hole, for LAB=NAME
+	$(lab_named)
+	@if [ -e lab-$(LAB).nw ]; then \
+		echo "lab-$(LAB).nw is there already, perhaps with your work in it."; \
+		echo "To begin anew, move it away first."; exit 1; \
+	fi >&2; \
+	cp examples/labs/$(LAB).nw lab-$(LAB).nw; chmod u+w lab-$(LAB).nw; \
+	echo "lab-$(LAB).nw is yours: read it, fill what is marked #error, and then"; \
+	echo "    make grade LAB=$(LAB)"
+
+.PHONY: grade
+grade: deps-run lab-file launcher guests tests ## build a lab's module, run its tests, tell the score
+	@tests/grade $(LAB) $(LAB_FILE)
 
 .PHONY: html
 html: deps-book tangle ## weave the book: build/html/index.html
@@ -196,12 +216,12 @@ define module
 	$(if $(STAGE),report=$$(Documentation/stage $(wordlist 3,4,$(AT_STAGE)) \
 		$(STAGE) $(TOP)/$(NW)); echo "$$report" | sed -n \
 		'1s|$$|; for reading: run no guest that you do not trust|p';) \
-	where=build/$(if $(STAGE),stages/$(STAGE),$$krel); \
+	where=build/$(or $(VARIANT),$$krel); \
 	dir=$(TOP)/$$where; mkdir -p $$dir; \
 	ln -sfn $(TOP)/Makefile $$dir/Makefile; \
 	for pair in lguest.c:main.c switcher.S:switcher.S; do \
 		new=$$dir/$${pair#*:}.new; old=$$dir/$${pair#*:}; \
-		Documentation/tangle --line $(AT_STAGE) $${pair%:*} \
+		Documentation/tangle --line $(TANGLED_AS) $${pair%:*} \
 			$(TOP)/$(NW) >$$new; \
 		if cmp -s $$new $$old; then rm $$new; else mv $$new $$old; fi; \
 	done; \
@@ -209,8 +229,25 @@ define module
 	$(MAKE) -s -j2 -C $$headers M=$$dir CONFIG_DEBUG_INFO_BTF_MODULES= $2 modules
 endef
 
+# Which lab?  And has the reader begun with it?
+define lab_named
+	@[ -n "$(LAB)" ] && [ -f "examples/labs/$(LAB).nw" ] || { \
+		echo "LAB=$(LAB) names no lab; these are there:"; \
+		for file in examples/labs/*.nw; do sed "1!d;s|^# |    $$(basename \
+			$$file .nw): |" $$file; done; \
+		exit 1; } >&2
+endef
+
+.PHONY: lab-file
+lab-file:
+	@[ -z "$(STAGE)" ] || { echo "STAGE= is one machine, and LAB= another:" \
+		"say one of them." >&2; exit 1; }
+	$(if $(wildcard $(LAB_FILE)),,$(lab_named))
+	@[ -f "$(LAB_FILE)" ] || { echo "There is no $(LAB_FILE) yet:" \
+		"make lab LAB=$(LAB) writes it." >&2; exit 1; }
+
 .PHONY: module
-module: deps-build $(if $(filter debug,$(KERNEL)),deps-debug) tangle ## build/RELEASE/lguest.ko, for KERNEL=
+module: $(if $(LAB),lab-file) deps-build $(if $(filter debug,$(KERNEL)),deps-debug) tangle ## build/RELEASE/lguest.ko, for KERNEL=
 	$(call module,$(KERNEL))
 
 # User space and guests.  Everything is small: one compiler run each.
@@ -380,11 +417,13 @@ help: ## this list
 	@sed -n 's/^#: \{0,1\}//p' Makefile
 
 #:
-#: Variables, for run and shell
+#: Variables, for run, shell, lab and grade
 #:   GUEST=hello    a name from examples/guests, the path of any ELF or bzImage,
 #:                  or linux, debian; linux-pae, debian-pae
 #:   STAGE=         the machine as it is at the end of a chapter: switching, traps,
 #:                  interrupts-and-time, ... (a name that is none lists them)
+#:   LAB=           the machine with your chunks, of lab-NAME.nw (which make lab LAB=NAME
+#:                  writes, and LAB_FILE= names if it is another)
 #:   LGUEST=        options for the launcher; files named in them (--x=FILE) travel
 #:   ARGS=          the guest's own command line
 #:   KERNEL=6.1     the machine's kernel: 6.1, 6.1-cloud, 6.12, debug
