@@ -121,7 +121,7 @@ lab: ## lab-NAME.nw, an exercise: chunks of the book with a hole, for LAB=NAME
 	echo "    make grade LAB=$(LAB)"
 
 .PHONY: grade
-grade: deps-run lab-file launcher guests tests ## build a lab's module, run its tests, tell the score
+grade: deps-run deps-lab launcher guests tests ## build a lab's module, run its tests, tell the score
 	@tests/grade $(LAB) $(LAB_FILE)
 
 .PHONY: html
@@ -240,8 +240,8 @@ define lab_named
 		exit 1; } >&2
 endef
 
-.PHONY: lab-file
-lab-file:
+.PHONY: deps-lab
+deps-lab:
 	@[ -z "$(STAGE)" ] || { echo "STAGE= is one machine, and LAB= another:" \
 		"say one of them." >&2; exit 1; }
 	$(if $(wildcard $(LAB_FILE)),,$(lab_named))
@@ -249,7 +249,7 @@ lab-file:
 		"make lab LAB=$(LAB) writes it." >&2; exit 1; }
 
 .PHONY: module
-module: $(if $(LAB),lab-file) deps-build $(if $(filter debug,$(KERNEL)),deps-debug) tangle ## build/RELEASE/lguest.ko, for KERNEL=
+module: $(if $(LAB),deps-lab) deps-build $(if $(filter debug,$(KERNEL)),deps-debug) tangle ## build/RELEASE/lguest.ko, for KERNEL=
 	$(call module,$(KERNEL))
 
 # User space and guests.  Everything is small: one compiler run each.
