@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "gdb.h"
+#include "privileges.h"
 
 static int listener = -1, connection = -1;
 static bool with_sum;		/* packets are confirmed with + */
@@ -34,6 +35,7 @@ void open_the_door(uint16_t port)
 	    listen(listener, 1))
 		die(STATUS_ERROR, "--gdb %u: cannot wait for gdb there: %s",
 		    port, strerror(errno));
+	keep_right(NEEDS_SOCKETS);
 }
 
 void wait_at_the_door(void)

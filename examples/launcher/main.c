@@ -123,7 +123,7 @@ static void confine(const struct options *options, const struct user *user)
 {
 	if (options->drop_to)
 		become_user(user);
-	restrict_calls(options->needs);
+	restrict_calls();
 }
 
 /*

@@ -22,6 +22,7 @@
 #include "launcher.h"
 #include "loop.h"
 #include "net.h"
+#include "privileges.h"
 
 /* So many at once, then others have a turn. */
 #define BATCH	64
@@ -318,6 +319,7 @@ void join_pair(struct net *net, const char *path)
 	strcpy(pair->address.sun_path, path);
 	net->network = &pair_network;
 	net->state = pair;
+	keep_right(NEEDS_SOCKETS | NEEDS_NAMES);
 	error = meet(pair);
 	if (error)
 		die(STATUS_ERROR,

@@ -23,6 +23,7 @@
 #include "launcher.h"
 #include "loop.h"
 #include "net.h"
+#include "privileges.h"
 
 #define FILES_MAX	256
 
@@ -241,6 +242,7 @@ void join_user(struct net *net)
 
 	if (!user)
 		die(STATUS_ERROR, "out of memory");
+	keep_right(NEEDS_SOCKETS | NEEDS_READING);
 	user->net = net;
 	user->files = epoll_create1(EPOLL_CLOEXEC);
 	user->timer = timerfd_create(CLOCK_MONOTONIC,

@@ -4,11 +4,9 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "device.h"
 #include "options.h"
-#include "privileges.h"
 
 static const char usage[] =
 	"usage: lguest [OPTIONS] KERNEL [ARGS...]\n";
@@ -135,17 +133,12 @@ static void take_option(struct options *options, int option)
 		break;
 	case NET:
 		want(options, add_net, optarg);
-		if (strcmp(optarg, "user") == 0)
-			options->needs |= NEEDS_SOCKETS | NEEDS_READING;
-		else if (strncmp(optarg, "pair", 4) == 0)
-			options->needs |= NEEDS_SOCKETS | NEEDS_NAMES;
 		break;
 	case RNG:
 		want(options, want_rng, NULL);
 		break;
 	case GDB:
 		options->gdb = parse_port(optarg);
-		options->needs |= NEEDS_SOCKETS;
 		break;
 	case TRACE:
 		options->trace = optarg;

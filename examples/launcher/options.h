@@ -21,7 +21,6 @@ struct options {
 	bool pae;
 	struct device_option devices[DEVICES_MAX];
 	unsigned int nr_devices;
-	unsigned int needs;		/* privileges.h */
 	const char *initrd, *drop_to, *trace;
 	uint16_t gdb;			/* a port; 0: nobody debugs */
 	const char *kernel;

@@ -68,6 +68,7 @@ static const unsigned long ioctls[] = {
 #define LETTER		0xff00ul	/* in the number of an ioctl */
 
 static scmp_filter_ctx filter;
+static unsigned int needs;
 
 static void check(int error)
 {
@@ -138,8 +139,13 @@ static void forbidden(int signal, siginfo_t *info, void *context)
 	_exit(STATUS_ERROR);
 }
 
+void keep_right(unsigned int more)
+{
+	needs |= more;
+}
+
 /* For all threads, and for good. */
-void restrict_calls(unsigned int needs)
+void restrict_calls(void)
 {
 	struct sigaction action = { .sa_sigaction = forbidden,
 				    .sa_flags = SA_SIGINFO };

@@ -13,9 +13,11 @@ struct user {
 void find_user(const char *name, struct user *user);
 void become_user(const struct user *user);
 
-#define NEEDS_SOCKETS	1	/* makes connections while the guest runs */
+/* Who wants to do more than the others while the guest runs, says so before. */
+#define NEEDS_SOCKETS	1	/* makes connections */
 #define NEEDS_READING	2	/* reads files that have a name */
 #define NEEDS_NAMES	4	/* removes a socket by its name */
-void restrict_calls(unsigned int needs);
+void keep_right(unsigned int needs);
+void restrict_calls(void);
 
 #endif

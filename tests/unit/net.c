@@ -7,7 +7,7 @@
  * one that is too long is written behind a buffer; who takes no frames stops
  * more than his own cable; a peer that is gone is waited for.
  *
- * Uses: net.c net_pair.c net_tap.c net_user.c ring.c request.c device.c trace.c virtio.c virtio_pci.c pci.c loop.c memory.c
+ * Uses: net.c net_pair.c net_tap.c net_user.c privileges.c ring.c request.c device.c trace.c virtio.c virtio_pci.c pci.c loop.c memory.c
  */
 #define _GNU_SOURCE
 #include <errno.h>

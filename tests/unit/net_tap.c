@@ -3,7 +3,7 @@
  * The host's network: the test is the host, with a socket on the interface.
  * Needs /dev/net/tun and the right to make an interface; skipped without.
  *
- * Uses: net.c net_pair.c net_tap.c net_user.c ring.c request.c device.c trace.c virtio.c virtio_pci.c pci.c loop.c memory.c
+ * Uses: net.c net_pair.c net_tap.c net_user.c privileges.c ring.c request.c device.c trace.c virtio.c virtio_pci.c pci.c loop.c memory.c
  */
 #include <arpa/inet.h>
 #include <linux/if.h>

@@ -4,7 +4,7 @@
  * address, and for one of its own; it pings the router, and asks a program of
  * ours, which it must not reach.
  *
- * Uses: net.c net_pair.c net_tap.c net_user.c ring.c request.c device.c trace.c virtio.c virtio_pci.c pci.c loop.c memory.c
+ * Uses: net.c net_pair.c net_tap.c net_user.c privileges.c ring.c request.c device.c trace.c virtio.c virtio_pci.c pci.c loop.c memory.c
  */
 #include <arpa/inet.h>
 #include <linux/if_arp.h>

@@ -46,7 +46,8 @@ static int in_child(void (*function)(void), unsigned int needs)
 	pid = fork();
 	if (pid == 0) {
 		dup2(ends[1], STDERR_FILENO);
-		restrict_calls(needs);
+		keep_right(needs);
+		restrict_calls();
 		function();
 		_exit(7);
 	}
@@ -73,6 +74,8 @@ TRY(run_program, syscall(SYS_execve, "/bin/true", NULL, NULL))
 TRY(open_file, syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY))
 TRY(open_old, syscall(SYS_open, "/dev/null", O_RDONLY))
 TRY(write_file, syscall(SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY))
+TRY(remove_name, syscall(SYS_unlink, "/dev/null/x") == -1 && errno == ENOTDIR ?
+		 0 : -1)
 TRY(get_socket, syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0))
 TRY(fork_off, syscall(SYS_fork))
 TRY(new_thread, syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0))
@@ -96,6 +99,7 @@ static const struct { const char *name; void (*function)(void); } forbidden[] = 
 	{ "a file, to be read", open_file },
 	{ "the same, by an old call", open_old },
 	{ "a socket", get_socket },
+	{ "to remove a file", remove_name },
 	{ "a child", fork_off },
 	{ "the same, by clone()", new_thread },
 	{ "tracing another process", trace_parent },
@@ -124,7 +128,10 @@ static void test_forbidden(void)
 	ok(in_child(write_file, NEEDS_READING) == STATUS_ERROR &&
 	   in_child(open_file, NEEDS_READING) == 7,
 	   "who needs to read files may not write any");
-	ok(in_child(get_socket, NEEDS_SOCKETS) == 7, "who needs sockets");
+	ok(in_child(get_socket, NEEDS_SOCKETS) == 7 &&
+	   in_child(remove_name, NEEDS_SOCKETS) == STATUS_ERROR &&
+	   in_child(remove_name, NEEDS_NAMES) == 7,
+	   "who needs sockets may not remove files");
 }
 
 /* What a launcher does all the time. */
@@ -185,7 +192,7 @@ static void test_threads(void)
 		pthread_mutex_lock(&gate);
 		pthread_create(&thread, NULL, other_thread, NULL);
 		dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
-		restrict_calls(0);
+		restrict_calls();
 		pthread_mutex_unlock(&gate);
 		for (;;)
 			usleep(1000);
