@@ -61,7 +61,8 @@ check check-bochs check-kernels check-debug check-linux check-mutants fuzz: expo
 
 # The machine as it is at the end of a chapter, or with the reader's own chunks:
 # how it is tangled, and where its module is.
-AT_STAGE := $(if $(STAGE),--until $(STAGE) --override $(CURDIR)/Documentation/stages.nw)
+STAND_INS := --override $(CURDIR)/Documentation/stages.nw
+AT_STAGE := $(if $(STAGE),--until $(STAGE) $(STAND_INS))
 VARIANT	:= $(if $(STAGE),stages/$(STAGE),$(if $(LAB),labs/$(LAB)))
 TANGLED_AS := $(AT_STAGE) $(if $(LAB),--override $(LAB_FILE))
 run shell gdb trace: export LGUEST_MODULE := $(if $(VARIANT),$(CURDIR)/build/$(VARIANT)/lguest.ko,$(LGUEST_MODULE))
@@ -214,7 +215,7 @@ tangle: deps-build ## write lguest.c, switcher.S and examples/lguest.h from lgue
 define module
 	@set -e; krel=$$(tests/vm/kernel.py release $1); \
 	headers=$$(tests/vm/kernel.py headers $1); \
-	$(if $(STAGE),report=$$(Documentation/stage $(wordlist 3,4,$(AT_STAGE)) \
+	$(if $(STAGE),report=$$(Documentation/stage $(STAND_INS) \
 		$(STAGE) $(TOP)/$(NW)); echo "$$report" | sed -n \
 		'1s|$$|; for reading: run no guest that you do not trust|p';) \
 	where=build/$(or $(VARIANT),$$krel); \

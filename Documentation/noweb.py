@@ -16,14 +16,11 @@ ROOTS = ("lguest.c", "switcher.S", "examples/lguest.h")
 
 # The boxes a chapter may hold (`::: name` ... `:::`) and what stands on top.
 BOXES = {
-    "here": "You are here",
     "goal": "Going where?",
-    "margin": "",
     "realworld": "Real world",
     "history": "History",
     "attack": "Attack",
     "exercise": "Exercise",
-    "next": "Next",
     "registers": "",
 }
 
@@ -93,6 +90,11 @@ def resolve_numbers(items, path):
                 if name not in numbers:
                     raise Error(f"{path}:{line}: tests/measured has no {name}")
             item.lines[i] = line, NUMBER.sub(lambda m: numbers[m[1]], text)
+
+
+def slug(text):
+    """The name of a page or an anchor."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
 
 
 def run(command, text, what):

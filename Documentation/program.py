@@ -12,7 +12,7 @@ import re
 
 import noweb
 from identifiers import CTAGS, C_KINDS, TAGS
-from noweb import run
+from noweb import run, slug
 from pygments.lexer import RegexLexer, bygroups
 from pygments.lexers.c_cpp import CLexer
 from pygments.lexers.diff import DiffLexer
@@ -23,10 +23,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 KERNEL_TYPES = set("bool u8 u16 u32 u64 s8 s16 s32 s64 size_t ssize_t loff_t "
                    "__u8 __u16 __u32 __u64 gfp_t uint8_t uint16_t uint32_t "
                    "uint64_t".split())
-
-
-def slug(text):
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
 
 
 # --- colours ---------------------------------------------------------------

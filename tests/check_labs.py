@@ -21,17 +21,6 @@ LABS = os.path.join(TOP, 'examples/labs')
 WRONG = os.path.join(TOP, 'tests/labs')
 LINES = 15                              # of what a test said, at most
 
-# A command with the module of a variant; what held it may take its time.
-WITH_MODULE = r'''
-if [ "$(cat /tmp/variant 2>/dev/null)" != %(variant)s ]; then
-	for n in $(seq 100); do rmmod lguest 2>/tmp/why && break; sleep 0.1; done
-	insmod /variants/%(variant)s.ko ||
-		{ cat /tmp/why; echo 'the module cannot be changed'; exit 1; }
-	echo %(variant)s >/tmp/variant
-fi
-exec "$@"
-'''
-
 Row = collections.namedtuple('Row', 'points test about')
 # What came of a row: good or not, and why not.
 Mark = collections.namedtuple('Mark', 'row good why')
@@ -87,8 +76,7 @@ def case_of(variant, row):
                                % (row.test, len(found)))
     case = copy.copy(found[0])
     case.name = '%s: %s' % (variant, wanted[5:])
-    case.command = ['sh', '-c', WITH_MODULE % {'variant': variant}, 'sh',
-                    *case.command]
+    case.command = machines.with_module(variant, case.command)
     return case
 
 
@@ -100,7 +88,7 @@ def run(modules, todo, note):
         case = case_of(variant, row)
         cases.setdefault(case.name, case)
     files = machines.extra_files()
-    files.update(('variants/%s.ko' % variant, module)
+    files.update(('others/%s.ko' % variant, module)
                  for variant, module in modules.items())
     # One of them is loaded first, whichever it is.
     os.environ['LGUEST_MODULE'] = '%s/labs/%s/lguest.ko' % (
@@ -121,15 +109,15 @@ def mark(variant, row, results):
             if entry[0] == name or entry[0].startswith(name + ': ')]
     chosen = [entry for entry in mine if not word or word in entry[0]]
     bad = [entry for entry in chosen if not entry[1]]
-    whys = ['%s\n%s' % (title[len(variant) + 2:], text)
-            for title, _, text in bad]
+    whys = ['%s\n%s' % (case[len(variant) + 2:], text)
+            for case, _, text in bad]
     if not chosen:
         whys = ['it did not come so far'] + [
-            text for title, good, text in results if not good and
-            title in (name, 'labs: the machine boots')]
+            text for case, good, text in results if not good and
+            case in (name, 'labs: the machine boots')]
     whys += ['the kernel complained: ' + line
-             for title, _, text in results
-             if title == 'labs: the kernel does not complain'
+             for case, _, text in results
+             if case == 'labs: the kernel does not complain'
              for line in text.split('\n') if line.startswith(name + ': ')]
     return Mark(row, not whys, '\n'.join(whys))
 
@@ -234,20 +222,24 @@ def rows_for(lab, path):
     return found
 
 
+def title(lab, name):
+    return 'lab %s: %s' % (lab, 'the solution gets all points' if
+                           name.endswith('-solution') else
+                           name + ' loses what it must')
+
+
 def judge(report, lab, name, path, results):
     marks = [mark(name, row, results) for row in rows_for(lab, path)]
     got, full = score(marks)
     said = 'score: %d/%d\n%s' % (got, full, '\n'.join(
         '%s: %s' % (m.row.test, m.why) for m in marks if not m.good))
     if name.endswith('-solution'):
-        report.result('lab %s: the solution gets all points' % lab,
-                      got == full, said)
+        report.result(title(lab, name), got == full, said)
     else:
         # Not to come so far, or to have no module, is no proof.
-        run_at_all = any(title.startswith(name + ': ')
-                         for title, _, _ in results)
-        report.result('lab %s: %s loses %s' % (lab, name, marks[0].row.test),
-                      got == 0 and run_at_all and
+        run_at_all = any(test.startswith(name + ': ')
+                         for test, _, _ in results)
+        report.result(title(lab, name), got == 0 and run_at_all and
                       'the module cannot be changed' not in said, said)
 
 
@@ -256,17 +248,15 @@ def check(report):
     wrong one is missed by the test that it names."""
     modules, todo, graded = {}, [], []
     for lab in names():
-        title = 'lab %s: ' % lab
-        report.run(title + 'a hole is named', lambda lab=lab:
+        report.run('lab %s: a hole is named' % lab, lambda lab=lab:
                    hole_is_named(lab))
-        if not report.wants(title + 'solution loses'):
-            continue
         for name, path in variants(lab):
+            if not report.wants(title(lab, name)):
+                continue
             try:
                 modules[name] = build(name, path)
             except machines.VMError as error:
-                report.result('%s%s builds' % (title, name), False,
-                              str(error))
+                report.result(title(lab, name), False, str(error))
                 continue
             todo += [(name, row) for row in rows_for(lab, path)]
             graded.append((lab, name, path))
@@ -276,7 +266,7 @@ def check(report):
     for entry in graded:
         judge(report, *entry, results)
     # Of no variant in particular.
-    for title, good, text in results:
-        if title.startswith('labs: ') and not good and \
+    for name, good, text in results:
+        if name.startswith('labs: ') and not good and \
                 not re.match('(%s): ' % '|'.join(modules), text):
-            report.result(title, False, text)
+            report.result(name, False, text)

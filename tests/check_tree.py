@@ -5,8 +5,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 from vm import BUILD, TOP, kernel
+
+sys.path.append(os.path.join(TOP, 'Documentation'))
+import noweb  # noqa: E402
 
 NW = 'lguest.nw'
 ROOTS = ['lguest.c', 'switcher.S', 'examples/lguest.h']
@@ -664,8 +668,7 @@ def measured():
         'imports': len(run('nm', '-u', module).split('\n')) - 1,
         'patch-lines': len(added),
     }
-    said = dict(line.split()[:2] for line in lines('tests/measured')
-                if line and line[0] != '#')
+    said = noweb.measured(NW)
     wrong = ['%s %d' % item for item in now.items()
              if said.get(item[0]) != str(item[1])]
     need(not wrong, 'tests/measured should have:\n' + '\n'.join(wrong))

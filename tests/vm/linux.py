@@ -31,7 +31,8 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, HERE + '/../../Documentation']
 sys.dont_write_bytecode = True
 from archive import read  # noqa: E402
 from debian_root import IMAGE  # noqa: E402
@@ -40,6 +41,7 @@ from kernel_build import TOP  # noqa: E402
 from linux_guest import initramfs, script  # noqa: E402
 from linux_run import Result, pc, run  # noqa: E402
 from suspend import ASLEEP, wake  # noqa: E402
+import noweb  # noqa: E402
 from tap import check, end_of_checks  # noqa: E402
 from vm import (VM, VMError, die_with_parent, kernel,  # noqa: E402
                 timeout)
@@ -414,9 +416,7 @@ def instructions():
           '%.2f times as many' % (there, here, here / there))
     check('instructions: %.1f times as many, at most' % LIMIT,
           0 < here <= LIMIT * there)
-    said = dict(line.split()[:2] for line in
-                read(TOP + '/tests/measured').decode().split('\n')
-                if line and line[0] != '#')
+    said = noweb.measured(TOP + '/lguest.nw')
     for name, now in (('boot-pc', there / 1e6), ('boot-guest', here / 1e6),
                       ('boot-ratio', here / there)):
         check('instructions: %s is %.2f, and in tests/measured as well'
