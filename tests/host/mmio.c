@@ -521,6 +521,57 @@ static void test_short_insn(void)
 	free_guest(&g);
 }
 
+/*
+ * An instruction that lies in two pages, with as many tables of the shadow as
+ * there may be: the one that its end was fetched through is still there when
+ * its access comes. Each 4 MB from 0x10000000 on is the same few pages; a round
+ * fills two lowest tables, now and then one, so that each of the two is once
+ * the last that there is room for.
+ */
+#define FIRST_REGION	0x10000000
+#define REGION		0x400000
+#define END_OF_A	0x1ffffe	/* two bytes before its second half */
+
+static void test_two_pages(void)
+{
+	static const uint8_t bytes[] = { 0xf0, 0x83, 0x07, 0x01 };
+	struct paged g = new_guest(false, 0, DEVICES_SIZE);
+	uint32_t a = new_table(&g), b = new_table(&g), table = new_table(&g);
+	uint32_t rounds = 0, drops = 0, before = 0;
+	uint8_t *memory = g.p.vm.memory;
+	bool good = true;
+
+	memcpy(memory + a + 4094, bytes, 2);
+	memcpy(memory + b, bytes + 2, 2);
+	put_entry(&g, table, PTE_P | PTE_W);
+	put_entry(&g, table + 511 * 4, a | PTE_P | PTE_W);
+	put_entry(&g, table + 512 * 4, b | PTE_P | PTE_W);
+	for (uint32_t at = FIRST_REGION; good && at < KERNEL_BASE; at += REGION) {
+		const struct lguest_exit *end = &g.p.end;
+
+		if (at == VA)
+			continue;
+		put_entry(&g, entry_of(&g, g.top, at, 2), table | USED);
+		good = read_at(&g, at) == DONE;
+		if (++rounds % 50 == 0)
+			continue;
+		prepare(&g, 1, VA);
+		good = good && go(&g.p, at + END_OF_A) == NOWHERE &&
+		       end->reason == LGUEST_EXIT_MMIO &&
+		       end->address == DEVICES && end->insn_bytes == 15 &&
+		       memcmp(end->insn, bytes, sizeof(bytes)) == 0;
+		if (!good)
+			note("at %#x: reason %u, %u bytes: %.127s", at,
+			     end->reason, end->insn_bytes, end->message);
+		drops += stats_of(&g).tables < before;
+		before = stats_of(&g).tables;
+	}
+	ok(good && drops > 2,
+	   "an instruction in two pages, with all tables in use: %u times dropped",
+	   drops);
+	free_guest(&g);
+}
+
 int main(void)
 {
 	long pins = pinned_pages();
@@ -536,6 +587,7 @@ int main(void)
 		test_last_page(flags);
 	}
 	test_short_insn();
+	test_two_pages();
 	ok(good_guest_runs() && pinned_pages() == pins,
 	   "a good guest runs after all this, and nothing is pinned");
 	return tap_end();
