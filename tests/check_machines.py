@@ -26,6 +26,16 @@ QEMUS = [
 # What the launcher does by itself, whatever the processor: on `max` alone.
 LAUNCHERS = r'vm/(disk|net|console)|guest/(badring|pci|reset|rng|initrd)\b'
 
+# What the kernel's books and the module's C decide, and what takes long: on
+# `max` alone as well, day by day; check-kernels runs it on each machine.
+LONG = LAUNCHERS + (
+    r'|vm/(cycles|four|freezer|hogs|hotplug|idle|killed|leftovers|migrate'
+    r'|reload|states)\b'
+    r'|guest/(allmemory|allports|badargs|badcall|highmem|initbad|lastpage'
+    r'|noinit|nostack|pagekill|portio|shutdownbad)\b'
+    r'|host/(clock|footprint|hypercall|killmatrix|launcher|leftovers'
+    r'|manyguests|wakeup)\b')
+
 # The debug kernel's machine.
 DEBUG = [('debug', dict(cpu='max', smp=2), QEMUS[1][2])]
 
@@ -347,7 +357,9 @@ def build(kernel, *wishes):
                       % (' '.join([kernel, *wishes]), done.stdout))
 
 
-def on_kernel(report, kernel, prefix, machines=None, slow=1):
+# pylint: disable=too-many-arguments
+def on_kernel(report, kernel, prefix, machines=None, slow=1,
+              elsewhere=LAUNCHERS):
     """What there is to do: a function for each machine."""
     wanted_ones = [(prefix + name, machine, wanted)
                    for name, machine, wanted in machines or QEMUS
@@ -365,7 +377,7 @@ def on_kernel(report, kernel, prefix, machines=None, slow=1):
     return [lambda m=machine, n=name, w=wanted: run_machine(
         report, n, lambda: VM(kernel, label=n.replace(' ', '-'), **m),
         cases(n, w), extra_files(), slow,
-        LAUNCHERS if n.endswith(('qemu64', 'pti')) else '$^')
+        elsewhere if n.endswith(('qemu64', 'pti')) else '$^')
             for name, machine, wanted in wanted_ones]
 
 
@@ -535,7 +547,8 @@ def qemu(report):
     linux_too = linuxes(report, ('guest', 'bare'))
     if linux_too and not built(report, 'linux', 'Linux builds'):
         linux_too = []
-    together(report, on_kernel(report, '6.1', '') + linux_too + [
+    together(report, linux_too + on_kernel(report, '6.1', '',
+                                           elsewhere=LONG) + [
         lambda: stages(report)] + [
             lambda n=name: program(report, n) for name in PROGRAMS])
 

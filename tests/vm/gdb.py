@@ -34,6 +34,7 @@ stty -F /dev/ttyS2 raw -echo
 debug()
 {
 	name=$1 sessions=$2; shift 2
+	: >/tmp/out		# the last one says what we wait for, too
 	"$@" >/tmp/out 2>&1 &
 	launcher=$!
 	while ! grep -q 'waiting for gdb' /tmp/out; do sleep 0.1; done
