@@ -278,7 +278,23 @@ HTESTS	 := $(patsubst tests/host/%.c,build/tests/host/%,$(wildcard tests/host/*.
 SELFTEST := $(wildcard tests/linux/selftest/*.c)
 
 .PHONY: launcher
-launcher: deps-build tangle build/lguest ## build/lguest, which starts guests
+launcher: deps-build tangle build/lguest $(if $(LAB),lab-launcher) ## build/lguest, which starts guests
+# A lab may have files of the launcher in it, as chunks with their names; then
+# it has a launcher of its own, beside its module.
+.PHONY: lab-launcher
+lab-launcher: deps-lab
+	@set -e; dir=build/labs/$(LAB); mkdir -p $$dir; rm -f $$dir/lguest; \
+	mine=$$(sed -n 's|^<<launcher/\(.*\.c\)>>=$$|\1|p' $(LAB_FILE)); \
+	[ -n "$$mine" ] || exit 0; \
+	echo "  CC      $$dir/lguest"; files="$(LAUNCHER)"; \
+	for name in $$mine; do \
+		Documentation/tangle --line launcher/$$name $(LAB_FILE) \
+			>$$dir/$$name; \
+		files="$$(echo "$$files" | sed "s|examples/launcher/$$name||") \
+			$$dir/$$name"; \
+	done; \
+	gcc $(CFLAGS) $(WARN) -Wno-error=unused-function -pthread -Iexamples \
+		-Iexamples/launcher -o $$dir/lguest $$files $(LAUNCHER_LIBS)
 .PHONY: guests
 guests: deps-build tangle $(GUESTS) ## build/guests/*, from examples/guests
 .PHONY: units

@@ -60,7 +60,7 @@
 #define LHCALL_SET_PTE		14	/* top table, address, low, high */
 #define LHCALL_SET_PGD		15	/* top table, index */
 #define LHCALL_LOAD_TLS		16	/* address of three descriptors */
-#define LHCALL_LOAD_GDT_ENTRY	18	/* index, low word, high word */
+#define LHCALL_LOAD_GDT_ENTRY	18	/* 0 to 31, low word, high word */
 #define LHCALL_SEND_INTERRUPTS	19	/* - */
 
 /* <<define what else a guest must know>> */
@@ -523,7 +523,9 @@ static_assert(sizeof(struct lguest_data) == 1388);
 #define DATA_FIELD(gpa, field) \
 	((gpa) + (u32)offsetof(struct lguest_data, field))
 #define get_data(lg, gpa, field, to) \
-	read_guest(lg, to, DATA_FIELD(gpa, field), sizeof(*(to)))
+	read_guest(lg, (typeof_member(struct lguest_data, field) *){ to }, \
+		   DATA_FIELD(gpa, field), \
+		   sizeof_field(struct lguest_data, field))
 #define set_data(lg, gpa, field, value) \
 	write_guest(lg, DATA_FIELD(gpa, field), \
 		    &(typeof_member(struct lguest_data, field)) { value }, \

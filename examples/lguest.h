@@ -32,7 +32,7 @@
 #define LHCALL_SET_PTE		14	/* top table, address, low, high */
 #define LHCALL_SET_PGD		15	/* top table, index */
 #define LHCALL_LOAD_TLS		16	/* address of three descriptors */
-#define LHCALL_LOAD_GDT_ENTRY	18	/* index, low word, high word */
+#define LHCALL_LOAD_GDT_ENTRY	18	/* 0 to 31, low word, high word */
 #define LHCALL_SEND_INTERRUPTS	19	/* - */
 
 /* <<define what else a guest must know>> */

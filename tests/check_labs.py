@@ -46,9 +46,15 @@ def rows(lab):
 
 
 def build(variant, path):
-    """The module with the chunks of a file; VMError says why there is none."""
-    machines.build('6.1', 'STAGE=', 'LAB=' + variant, 'LAB_FILE=' + path)
-    return read('%s/labs/%s/lguest.ko' % (BUILD, variant))
+    """The module with the chunks of a file, and the launcher if it has some of
+    that: {name in the machine: contents}.  VMError says why there is none."""
+    machines.build('6.1', 'launcher', 'STAGE=', 'LAB=' + variant,
+                   'LAB_FILE=' + path)
+    where = '%s/labs/%s/' % (BUILD, variant)
+    found = {'others/%s.ko' % variant: read(where + 'lguest.ko')}
+    if os.path.exists(where + 'lguest'):
+        found['others/%s/lguest' % variant] = read(where + 'lguest')
+    return found
 
 
 class Collector:
@@ -69,7 +75,7 @@ class Collector:
 def case_of(variant, row):
     """The case that a row is about, with the module of a variant."""
     wanted = 'max: ' + row.test.partition(': ')[0]
-    found = [case for case in machines.cases('max', '')
+    found = [case for case in machines.cases('max', '', labs=True)
              if case.name == wanted]
     if len(found) != 1:
         raise machines.VMError('`%s`: %d tests have that name'
@@ -88,11 +94,12 @@ def run(modules, todo, note):
         case = case_of(variant, row)
         cases.setdefault(case.name, case)
     files = machines.extra_files()
-    files.update(('others/%s.ko' % variant, module)
-                 for variant, module in modules.items())
-    # One of them is loaded first, whichever it is.
+    for built in modules.values():
+        files.update(built)
+    # One of them is loaded first, whichever it is; its launcher is its own.
     os.environ['LGUEST_MODULE'] = '%s/labs/%s/lguest.ko' % (
         BUILD, next(iter(modules)))
+    files['bin/lguest'] = read(BUILD + '/lguest')
     collector = Collector(note)
     machines.run_machine(collector, 'labs', lambda: VM('6.1', label='labs',
                                                        cpu='max', smp=2),
@@ -159,7 +166,7 @@ def context(lab, entry):
 def grade(lab, path, note=lambda text: None):
     """(marks, what is wrong with all of it) for a file with a lab's chunks."""
     try:
-        module = build(lab, path)
+        built = build(lab, path)
     except machines.VMError as error:
         # The compiler runs twice over the same text, and make complains.
         lines = [line for line in str(error).split('\n')[1:]
@@ -169,7 +176,7 @@ def grade(lab, path, note=lambda text: None):
         return [Mark(row, False, 'not run: the module does not build')
                 for row in rows(lab)], why
     todo = [(lab, row) for row in rows(lab)]
-    results = run({lab: module}, todo, note)
+    results = run({lab: built}, todo, note)
     return [mark(lab, row, results) for _, row in todo], ''
 
 

@@ -218,11 +218,16 @@ def names(where, suffix):
                   if name.endswith(suffix))
 
 
-def cases(prefix, wanted):
-    """All cases for one machine, in the order they run."""
+def cases(prefix, wanted, labs=False):
+    """All cases for one machine, in the order they run.  Those that need what
+    a student has written, lab_NAME, only for labs."""
+    def ours(where, suffix):
+        return [n for n in names(where, suffix)
+                if labs or not n.startswith('lab_')]
+
     found = []
     script = '. /tests/vm/lib.sh; . /tests/vm/%s.sh'
-    scripts = [n for n in names('vm/cases', '.sh') if n != 'lib']
+    scripts = [n for n in ours('vm/cases', '.sh') if n != 'lib']
     # The machine itself first, what takes long last.
     for name in sorted(scripts, key=lambda n: (n != 'machine', n)):
         command = ['sh', '-c', script % name]
@@ -231,7 +236,7 @@ def cases(prefix, wanted):
         found.append(Case('%s: vm/%s' % (prefix, name), command))
     first, rest = found[:1], found[1:]
     guests = []
-    for name in names('guest', '.c'):
+    for name in ours('guest', '.c'):
         for args, options, statuses, pattern in declared(
                 '%s/guest/%s.c' % (TESTS, name)):
             command = ['lguest', *shlex.split(options),
@@ -399,7 +404,8 @@ def together(report, todo):
             raise
 
 
-# A command with another module; what held the last one may take its time.
+# A command with another module, and with its launcher if there is one; what
+# held the last module may take its time.
 WITH_MODULE = r'''
 if [ "$(cat /tmp/module 2>/dev/null)" != %(name)s ]; then
 	for n in $(seq 1000); do rmmod lguest 2>/tmp/why && break; sleep 0.1; done
@@ -407,6 +413,7 @@ if [ "$(cat /tmp/module 2>/dev/null)" != %(name)s ]; then
 		{ cat /tmp/why; echo 'the module cannot be changed'; exit 1; }
 	echo %(name)s >/tmp/module
 fi
+PATH=/others/%(name)s:$PATH
 exec "$@"
 '''
 

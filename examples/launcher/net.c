@@ -4,9 +4,10 @@
  * 1 the frames that it sends. Before each frame is a header for work that a card
  * can do for its driver, such as checksums; ours does none, so it says nothing.
  *
- * No frame is lost here if the guest has no buffer or the network no room: the
- * one who is too fast has to wait. Only a guest that has no driver running loses
- * what arrives, as with any card.
+ * If the guest has no buffer or the network no room, this file says so and loses
+ * nothing. net_pair.c waits, so the one who is too fast has to; net_user.c and
+ * net_tap.c may lose a frame, and a guest that has no driver running loses what
+ * arrives, as with any card.
  */
 #include <linux/virtio_ids.h>
 #include <stdio.h>

@@ -120,6 +120,12 @@ def module(release):
         BUILD, release, 'lguest.ko')
 
 
+def launcher(release):
+    """The launcher: one beside a module that is tried goes with it."""
+    beside = os.path.join(os.path.dirname(module(release)), 'lguest')
+    return beside if os.path.exists(beside) else os.path.join(BUILD, 'lguest')
+
+
 def tree(where, into):
     """The files of a build directory, as entries of an archive."""
     found = {}
@@ -154,9 +160,8 @@ def initramfs(release, job, extra=None, tty='/dev/ttyS1', interactive=False):
         'lguest.ko': read(module(release)),
         'dev': None, 'proc': None, 'sys': None, 'tmp': None, 'sbin': None,
     }
-    for name in ('lguest',):
-        files['bin/' + name] = read(os.path.join(BUILD, name))
-        files.update(shared_objects(os.path.join(BUILD, name)))
+    files['bin/lguest'] = read(launcher(release))
+    files.update(shared_objects(launcher(release)))
     files.update(tree(BUILD + '/guests', 'guests'))
     files.update(tree(BUILD + '/tests/guest', 'tests/guest'))
     files.update(tree(BUILD + '/tests/host', 'tests/host'))
