@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 
+import check_lint as mistakes
 from vm import BUILD, TOP, kernel
 
 sys.path.append(os.path.join(TOP, 'Documentation'))
@@ -188,8 +189,38 @@ def manual():
     run('mandoc', '-Tlint', '-Wwarning', MANUAL)
 
 
+def what_lint_says(name, book):
+    """Of a book that is wrong: a copy of the tree with it."""
+    here = copy_of_tree(name)
+    write(here + '/' + NW, '\n'.join(book))
+    return run(here + '/Documentation/lint', here + '/' + NW, status=1)
+
+
+def lint_notices(report):
+    """Each rule of the book, broken."""
+    def expect(rule, said, line, message):
+        where = r':%d: .*' % line if line else r':\d+: .*'
+        report.run('lint: %s: %s' % rule, lambda: need(
+            re.search(where + re.escape(message), said),
+            'expected /%s%s/ in\n%s' % (where, message, said)))
+
+    wanted = [rule for rule in mistakes.LINT if report.wants(
+        'lint: %s: %s' % rule[:2])]
+    if wanted:
+        book, first = mistakes.plant(lines(NW))
+        said = what_lint_says('mistakes', book)
+        for *rule, where, message in wanted:
+            expect(tuple(rule), said, first + mistakes.chapter()[1][where],
+                   message)
+    book, wide = mistakes.plant_two(lines(NW))
+    said = what_lint_says('mistakes', book)
+    expect(mistakes.COLUMNS[:2], said, wide, mistakes.COLUMNS[2])
+    expect(mistakes.UNCITED[:2], said, 0, mistakes.UNCITED[2])
+
+
 def lint(report):
     report.run('lint: the rules of the book', book_rules)
+    lint_notices(report)
     for root in ROOTS:
         report.run('lint: checkpatch ' + root, lambda r=root: checkpatch(
             r, ignore=CHECKPATCH_OURS if r.endswith('.h')
