@@ -33,6 +33,8 @@ GUEST	= hello
 STAGE	=
 LAB	=
 LAB_FILE = lab-$(LAB).nw
+CHUNK	=
+DIR	=
 LGUEST	=
 ARGS	=
 MEM	=
@@ -122,8 +124,24 @@ lab: ## lab-NAME.nw, an exercise: chunks of the book with a hole, for LAB=NAME
 	echo "    make grade LAB=$(LAB)"
 
 .PHONY: grade
-grade: deps-run deps-lab launcher guests tests ## build a lab's module, run its tests, tell the score
+grade: deps-run deps-lab build/lguest guests tests ## build a lab's module, run its tests, tell the score
 	@tests/grade $(LAB) $(LAB_FILE)
+
+.PHONY: grade-class
+grade-class: deps-run build/lguest guests tests ## grade all that is in DIR=, for LAB=: build/labs/NAME/class.csv
+	$(lab_named)
+	@[ -d "$(DIR)" ] || { echo "DIR= names no directory; in it, there is" \
+		"STUDENT.nw or STUDENT/*.nw for each student." >&2; exit 1; }
+	@tests/grade --class $(LAB) $(DIR)
+
+.PHONY: new-lab
+new-lab: ## a frame for a new lab: LAB=its name, CHUNK=what it is about
+	@Documentation/new-lab "$(LAB)" "$(CHUNK)"
+
+.PHONY: instructor
+instructor: deps-book ## the instructor's guide, with all solutions: build/instructor.html
+	@Documentation/instructor $(NW) build/instructor.html
+	@echo "  WEAVE   build/instructor.html"
 
 .PHONY: html
 html: deps-book tangle ## weave the book: build/html/index.html
@@ -443,6 +461,8 @@ help: ## this list
 #:                  interrupts-and-time, ... (a name that is none lists them)
 #:   LAB=           the machine with your chunks, of lab-NAME.nw (which make lab LAB=NAME
 #:                  writes, and LAB_FILE= names if it is another)
+#:   DIR=           for grade-class: a directory with a STUDENT.nw for each student
+#:   CHUNK=         for new-lab: the name of a chunk of the book
 #:   LGUEST=        options for the launcher; files named in them (--x=FILE) travel
 #:   ARGS=          the guest's own command line
 #:   KERNEL=6.1     the machine's kernel: 6.1, 6.1-cloud, 6.12, debug

@@ -163,6 +163,16 @@ def context(lab, entry):
                      + [alone(lab, entry.row)])
 
 
+def chunks(path):
+    return re.findall(r'^<<(.*)>>=$', text_of(path), re.M)
+
+
+def foreign_chunks(lab, path):
+    """What a student's file replaces that the lab does not."""
+    asked = chunks('%s/%s.nw' % (LABS, lab))
+    return [name for name in dict.fromkeys(chunks(path)) if name not in asked]
+
+
 def grade(lab, path, note=lambda text: None):
     """(marks, what is wrong with all of it) for a file with a lab's chunks."""
     try:
