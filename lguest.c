@@ -264,8 +264,8 @@ MODULE_PARM_DESC(shadows,
  * Built downwards: the processor pushes ss to eip and perhaps the error
  * code, a trap stub the vector, the switcher the rest. Each slot is 64 bits
  * wide because pushes are; a guest's values are the low 32 bits, and entry
- * loads just these. @vector is NO_VECTOR if the guest never ran, @error is
- * NO_ERROR_CODE if the processor pushed none.
+ * loads just these. @vector is NO_VECTOR if the last attempt to enter did not
+ * reach the guest, @error is NO_ERROR_CODE if the processor pushed none.
  */
 struct guest_frame {
 	u64 gs, fs, es, ds;
