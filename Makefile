@@ -278,7 +278,7 @@ GUEST_CFLAGS := -m32 -march=i686 -O2 -g -std=gnu11 -ffreestanding -fno-pic \
 	-fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fcf-protection=none -mno-sse -mno-mmx -mno-80387 -msoft-float \
 	-fno-delete-null-pointer-checks -Iexamples -Iexamples/guests/lib \
-	-idirafter /usr/include/$(shell gcc -print-multiarch)
+	-idirafter /usr/include/$(shell gcc -print-multiarch 2>/dev/null)
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none \
 	-Wl,-T,examples/guests/lib/guest.ld
 GUEST_LIB := $(wildcard examples/guests/lib/*.[cS])

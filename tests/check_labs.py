@@ -8,10 +8,12 @@ name of a test in backquotes, is what there is to be earned:
 """
 import collections
 import copy
+import csv
 import glob
 import os
 import re
 import shlex
+import shutil
 import subprocess
 
 import check_machines as machines
@@ -260,6 +262,48 @@ def judge(report, lab, name, path, results):
                       'the module cannot be changed' not in said, said)
 
 
+# Who hands in what: a file of a lab's, and what is added to it.
+CLASS = {
+    'ann.nw': ('solutions/%s.nw', ''),
+    'bob/my lab.nw': ('%s.nw', ''),
+    'eve.nw': ('solutions/%s.nw', '\n<<know the entries that nobody uses>>=\n'
+               'no C\n@\n'),
+}
+
+
+def a_class(lab):
+    """What `make grade-class` says of one who is done, one who has not begun,
+    and one who has changed more than was asked for."""
+    where = BUILD + '/check/class'
+    shutil.rmtree(where, ignore_errors=True)
+    for name, (file, more) in CLASS.items():
+        path = '%s/%s' % (where, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'w') as out:
+            out.write(text_of('%s/%s' % (LABS, file % lab)) + more)
+    done = subprocess.run([TOP + '/tests/grade', '--class', lab, where],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True)
+    table = '%s/labs/%s/class.csv' % (BUILD, lab)
+    with open(table, newline='') as file:
+        got = {row['student']: row for row in csv.DictReader(file)}
+    full = str(sum(row.points for row in rows(lab)))
+    for student, score_of, remark in (
+            ('ann', full, ''), ('bob', '0', 'does not build'),
+            ('eve', '0', 'not the lab\'s: know the entries that nobody uses')):
+        row = got.get(student, {})
+        if row.get('score') != score_of or row.get('of') != full or \
+                remark not in row['remark'] or bool(remark) != bool(
+                    row['remark']):
+            raise machines.VMError('%s: expected %s of %s, and %r, in %s; it '
+                                   'said:\n%s' % (student, score_of, full,
+                                                  remark, row, done.stdout))
+    told = text_of('%s/labs/%s/class/bob.txt' % (BUILD, lab))
+    if done.returncode or not re.search(r'#error(?s:.*)\nMISSING', told):
+        raise machines.VMError('status %d, bob reads:\n%s' % (done.returncode,
+                                                              told))
+
+
 def check(report):
     """The hole does not build and says which; the solution is good, and each
     wrong one is missed by the test that it names."""
@@ -277,6 +321,7 @@ def check(report):
                 continue
             todo += [(name, row) for row in rows_for(lab, path)]
             graded.append((lab, name, path))
+    report.run('lab hypercall: a class is graded', lambda: a_class('hypercall'))
     if not todo:
         return
     results = run(modules, todo, report.note)

@@ -333,6 +333,51 @@ def debug_lines():
          'objdump -dl of lguest.ko does not name %s/%s' % (TOP, NW))
 
 
+def new_lab():
+    """The frame of a lab: all files, none twice, and each says what to do."""
+    here = copy_of_tree('new-lab')
+    for path in ('examples/labs/solutions', 'tests/labs'):
+        os.makedirs('%s/%s' % (here, path))
+    make = [here + '/Documentation/new-lab']
+    out = run(*make, 'flags', 'make the image of EFLAGS')
+    files = re.findall(r'  NEW     (\S+)', out)
+    need(len(files) == 5, '5 files expected:\n' + out)
+    for path in files:
+        text = '\n'.join(lines('%s/%s' % (here, path)))
+        need('TODO' in text and '<<make the image of EFLAGS>>=' in text,
+             '%s lacks its chunk, or what to do:\n%s' % (path, text))
+        out = run(here + '/Documentation/tangle', '--override',
+                  '%s/%s' % (here, path), 'lguest.c', here + '/' + NW)
+        need(('#error "lab flags: the hole in' in out) ==
+             (path == 'examples/labs/flags.nw'), path + ': the hole')
+    for words, why in (
+            (('flags', 'make the image of EFLAGS'), 'is there already'),
+            (('other', 'make the image of FLAGS'), 'did you mean make the im'),
+            (('A-b', 'make the image of EFLAGS'), 'small letters'),
+            (('', ''), 'usage')):
+        out = run(*make, *words, status=None)
+        need(why in out, '%s: expected %r, got %s' % (words, why, out))
+
+
+def instructor():
+    """The guide holds each solution, and what is wrong."""
+    target = fresh('instructor') + '/guide.html'
+    run('make', '--no-print-directory', 'instructor')
+    run('Documentation/instructor', NW, target)
+    with open(target) as file:
+        page = file.read()
+    text = html.unescape(re.sub('<[^>]*>', '', page))
+    for path in sources('examples/labs/solutions/*.nw'):
+        for item in noweb.read(path):
+            if isinstance(item, noweb.Chunk):
+                code = '\n'.join(row.text for row in item.rows).expandtabs(4)
+                need(code in text.expandtabs(4), '%s: <<%s>> is not in the '
+                     'guide' % (path, item.name))
+    for path in sources('tests/labs/*.nw'):
+        need(os.path.basename(path) in text, path + ' is not in the guide')
+    run('tidy', '-q', '-e', target)
+
+
 def copy_of_tree(name):
     """As much of the tree as tangling and its stages need."""
     here = fresh(name)
@@ -748,6 +793,8 @@ def check(report):
     report.run('tree: a page that would be wrong is refused', pdf_refuses)
     report.run('tree: the PDF holds the program', pdf_round_trip)
     report.run("tree: the PDF's outline is the HTML's contents", pdf_outline)
+    report.run("tree: the instructor's guide has each solution", instructor)
+    report.run('tree: a new lab has a frame', new_lab)
     report.run('tree: make help is complete', front_door)
     report.run("tree: the launcher's options are documented", options)
     report.run('tree: each rule of the ABI has its tests', abi_table)
