@@ -250,7 +250,7 @@ def cases(prefix, wanted, labs=False):
                for name, shown in sorted(examples().items())
                if not linux_guest.script(name)]     # which vm/linux.py runs
     hosts = [Program('%s: host/%s' % (prefix, name), ['/tests/host/' + name])
-             for name in names('host', '.c')]
+             for name in ours('host', '.c')]
     if prefix == DEBUG[0][0]:
         rest.append(Case(prefix + ': the tools were at work, no memory is lost',
                          ['sh', '-c', '. /tests/vm/lib.sh' + TOOLS]))
