@@ -523,7 +523,7 @@ static_assert(sizeof(struct lguest_data) == 1388);
 #define DATA_FIELD(gpa, field) \
 	((gpa) + (u32)offsetof(struct lguest_data, field))
 #define get_data(lg, gpa, field, to) \
-	read_guest(lg, (typeof_member(struct lguest_data, field) *){ to }, \
+	read_guest(lg, (typeof_member(struct lguest_data, field) *) { to }, \
 		   DATA_FIELD(gpa, field), \
 		   sizeof_field(struct lguest_data, field))
 #define set_data(lg, gpa, field, value) \

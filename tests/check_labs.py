@@ -116,7 +116,8 @@ def mark(variant, row, results):
     name = '%s: %s' % (variant, test)
     mine = [entry for entry in results
             if entry[0] == name or entry[0].startswith(name + ': ')]
-    chosen = [entry for entry in mine if not word or word in entry[0]]
+    chosen = [entry for entry in mine
+              if not word or word in entry[0][len(name):]]
     bad = [entry for entry in chosen if not entry[1]]
     whys = ['%s\n%s' % (case[len(variant) + 2:], text)
             for case, _, text in bad]
