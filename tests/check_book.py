@@ -514,6 +514,32 @@ def keyboard():
     need(box.get_attribute('value') == 'a/b', '/ cannot be typed')
 
 
+# What is there for the screen alone, and is still shown; and a page whose
+# colour would be printed.
+PRINTED = '''
+return [...document.querySelectorAll(".rail, .top, .around, .permalink, .note")]
+	.filter(e => e.getClientRects().length)
+	.map(e => e.outerHTML.slice(0, 60))
+	.concat(getComputedStyle(document.documentElement).backgroundColor ===
+		"rgb(255, 255, 255)" ? [] : ["the page is not white"]);
+'''
+
+
+def paper():
+    """Printed: nothing that can only be clicked, and nothing cut off."""
+    there = browser()
+    wrong = []
+    for name in pages():
+        there.look(size=(720, 1000))
+        there.open(name)
+        there.tell('Emulation.setEmulatedMedia', media='print')
+        wrong += ['%s: %s' % (name, text) for text in
+                  there.js(PRINTED) + there.js(WIDER)]
+    there.tell('Emulation.setEmulatedMedia', media='')
+    there.look()
+    need(not wrong, '\n'.join(wrong))
+
+
 def quiet():
     """After all of the above."""
     there = browser()
@@ -537,6 +563,7 @@ def check(report):
                    lambda: no_fault('light'))
         report.run('book: contrast in the dark', lambda: no_fault('dark'))
         report.run('book: a phone is wide enough', lambda: no_fault('phone'))
+        report.run('book: it can be printed', paper)
         report.run('book: scripts only add', lambda: no_fault('scripts'))
         report.run('book: asks for nothing else, complains of nothing', quiet)
     finally:

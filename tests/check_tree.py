@@ -333,6 +333,30 @@ def debug_lines():
          'objdump -dl of lguest.ko does not name %s/%s' % (TOP, NW))
 
 
+def reading_aids():
+    """R1, R2: how to read; R7: notes in the margin; R8: registers."""
+    def page(name):
+        with open('build/html/%s.html' % name) as file:
+            return file.read()
+
+    first = page('how-to-read-this-book')
+    need('id="figure-chunk"' in first, 'no figure explains a chunk')
+    paths = first[first.index('id="paths-through-the-book"'):]
+    chapters = {os.path.basename(path) for path in
+                re.findall(r'href="([a-z-]+\.html)', paths)}
+    need(len(chapters) >= 12, 'the paths lead to %s only' % sorted(chapters))
+    text = page('switching')
+    steps = re.split(r'<strong>Step \d', text)[1:]
+    need(len(steps) == 6, '%d steps' % len(steps))
+    for number, step in enumerate(steps, 1):
+        need(re.search(r'<th[^>]*>before</th>\s*<th[^>]*>after</th>', step),
+             'step %d has no table of registers, before and after' % number)
+    notes = sum(page(name[:-5]).count('class="note"')
+                for name in os.listdir('build/html')
+                if name.endswith('.html'))
+    need(notes >= 50, '%d notes in the margin' % notes)
+
+
 def new_lab():
     """The frame of a lab: all files, none twice, and each says what to do."""
     here = copy_of_tree('new-lab')
@@ -793,6 +817,7 @@ def check(report):
     report.run('tree: a page that would be wrong is refused', pdf_refuses)
     report.run('tree: the PDF holds the program', pdf_round_trip)
     report.run("tree: the PDF's outline is the HTML's contents", pdf_outline)
+    report.run('tree: a reader is helped', reading_aids)
     report.run("tree: the instructor's guide has each solution", instructor)
     report.run('tree: a new lab has a frame', new_lab)
     report.run('tree: make help is complete', front_door)
