@@ -23,6 +23,8 @@
 #define NO_PAGE		0x300000
 #define END_LINE	31
 #define STORM_LINE	3
+#define BLOCKED_LINE	7
+#define MANY		8000		/* interrupts */
 
 GUEST_CODE(work_code,
 	   "int3;"
@@ -241,46 +243,68 @@ static void test_entry(void)
 	expect("a bad entry", &line, "bad entry", 1);
 }
 
-static volatile bool stormy;
-
-static void *storm(void *argument)
+static void stay_on(int processor)
 {
-	while (stormy)
-		raise_line(argument, STORM_LINE);
-	return NULL;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		bail_out("cannot run on processor %d", processor);
 }
 
-/* Ends the guest after a second. */
-static void *finish(void *argument)
+static time_t seconds(void)
 {
-	struct timespec second = { .tv_sec = 1 };
+	struct timespec now;
 
-	nanosleep(&second, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* Ends the guest after a second, or two. */
+static void *wait_and_end(void *argument)
+{
+	struct timespec pause = { .tv_sec = 1, .tv_nsec = 500000000 };
+
+	nanosleep(&pause, NULL);
 	raise_line(argument, END_LINE);
 	return NULL;
 }
 
-static struct line for_a_second(const char *what, uint32_t loop, bool in_storm)
+/* The same after many interrupts, or some time. */
+static void *storm_and_end(void *argument)
+{
+	volatile uint32_t *reached = puppet_word(argument, DATA);
+	time_t start = seconds();
+
+	stay_on(sysconf(_SC_NPROCESSORS_ONLN) - 1);
+	while (*reached < MANY && seconds() - start < 20)
+		raise_line(argument, STORM_LINE);
+	raise_line(argument, END_LINE);
+	return NULL;
+}
+
+static struct line until_ended(const char *what, uint32_t loop,
+			       void *(*end)(void *))
 {
 	struct puppet p = new_guest();
-	pthread_t threads[2];
+	pthread_t thread;
 
-	stormy = in_storm;
-	pthread_create(&threads[0], NULL, finish, &p);
-	pthread_create(&threads[1], NULL, storm, &p);
+	/* A line that is blocked makes each look at the lines a long one. */
+	p.data->blocked_interrupts = 1u << BLOCKED_LINE;
+	raise_line(&p, BLOCKED_LINE);
+	pthread_create(&thread, NULL, end, &p);
 	if (go(&p, loop) != NOWHERE || !powered_off(&p.end, "done"))
 		bail_out("%s: it ended with %u, %.127s", what, p.end.reason,
 			 p.end.message);
-	stormy = false;
-	pthread_join(threads[0], NULL);
-	pthread_join(threads[1], NULL);
+	pthread_join(thread, NULL);
 	note("%u interrupts reached it", *puppet_word(&p, DATA));
 	return line_of(&p, what);
 }
 
 static void test_host(void)
 {
-	struct line line = for_a_second("computes", COMPUTE, false);
+	struct line line = until_ended("computes", COMPUTE, wait_and_end);
 	uint64_t count = count_of(&line, "host");
 
 	/* The host's clock comes a hundred times a second, or more. */
@@ -293,11 +317,12 @@ static void test_host(void)
 	 * Often a line is raised just before it would be entered: then it is
 	 * not, and the loop goes round.
 	 */
-	for_a_second("is disturbed all the time", CALL_LOOP, true);
+	until_ended("is disturbed all the time", CALL_LOOP, storm_and_end);
 }
 
 int main(void)
 {
+	stay_on(0);
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
 	if (kmsg < 0)
 		bail_out("/dev/kmsg");
