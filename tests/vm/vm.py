@@ -150,22 +150,24 @@ def initramfs(release, job, extra=None, tty='/dev/ttyS1', interactive=False):
     init = INIT.replace('@TTY@', tty)
     init = init.replace('@STTY@', 'sane' if interactive else 'raw -echo')
     init = init.replace('@CTTY@', '-c' if interactive else '')
-    files = {
+    files = dict(extra or {})
+    if 'lguest.ko' not in files:
+        files['lguest.ko'] = read(module(release))
+    if 'bin/lguest' not in files:
+        files['bin/lguest'] = read(launcher(release))
+    files.update({
         'init': init.encode(),
         'job': (LOAD + job).encode(),
         'bin/busybox': read('/bin/busybox'),
         'etc/passwd': b'root::0:0:root:/root:/bin/sh\n'
                       b'nobody::65534:65534:nobody:/tmp:/bin/sh\n',
         'etc/group': b'root:x:0:\nnogroup:x:65534:\n',
-        'lguest.ko': read(module(release)),
         'dev': None, 'proc': None, 'sys': None, 'tmp': None, 'sbin': None,
-    }
-    files['bin/lguest'] = read(launcher(release))
+    })
     files.update(shared_objects(launcher(release)))
     files.update(tree(BUILD + '/guests', 'guests'))
     files.update(tree(BUILD + '/tests/guest', 'tests/guest'))
     files.update(tree(BUILD + '/tests/host', 'tests/host'))
-    files.update(extra or {})
     return cpio(files)
 
 
