@@ -1,7 +1,7 @@
 # The module refuses to be removed while a guest runs.
 lguest /tests/guest/loop &
 until_true has_run $!
-[ "$(users)" = 1 ] || fail "$(users) users, expected 1"
+until_true users_are 1
 if rmmod lguest; then
 	fail 'the module was removed under a running guest'
 fi

@@ -1,5 +1,5 @@
-# Guests that never rest, all at once, and the host's watchdog set to half its
-# patience: it complains of a processor on which nothing else ran for 10 s.
+# Guests that never rest, all at once, and the host's watchdog set to half of
+# what is usual: it complains of a processor on which nothing else ran for 10 s.
 watchdog=/proc/sys/kernel/watchdog_thresh
 patience=$(cat $watchdog)
 echo 5 >$watchdog
