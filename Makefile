@@ -246,7 +246,7 @@ define module
 		if cmp -s $$new $$old; then rm $$new; else mv $$new $$old; fi; \
 	done; \
 	unset MAKEFLAGS MFLAGS MAKELEVEL; echo "  KBUILD  $$where/lguest.ko"; \
-	$(MAKE) -s -j2 -C $$headers M=$$dir CONFIG_DEBUG_INFO_BTF_MODULES= \
+	$(MAKE) -s $(if $(LAB),,-j2) -C $$headers M=$$dir CONFIG_DEBUG_INFO_BTF_MODULES= \
 		$(if $(LAB),KCFLAGS=-Wno-error=unused-function) modules
 endef
 
