@@ -66,7 +66,7 @@ check check-bochs check-kernels check-debug check-linux check-mutants fuzz: expo
 STAND_INS := --override $(CURDIR)/Documentation/stages.nw
 AT_STAGE := $(if $(STAGE),--until $(STAGE) $(STAND_INS))
 VARIANT	:= $(if $(STAGE),stages/$(STAGE),$(if $(LAB),labs/$(LAB)))
-TANGLED_AS := $(AT_STAGE) $(if $(LAB),--override $(LAB_FILE))
+TANGLED_AS := $(AT_STAGE) $(if $(LAB),--override "$(LAB_FILE)")
 run shell gdb trace: export LGUEST_MODULE := $(if $(VARIANT),$(CURDIR)/build/$(VARIANT)/lguest.ko,$(LGUEST_MODULE))
 
 # What must be there before that guest can be.
@@ -125,14 +125,14 @@ lab: ## lab-NAME.nw, an exercise: chunks of the book with a hole, for LAB=NAME
 
 .PHONY: grade
 grade: deps-run deps-lab build/lguest guests tests ## build a lab's module, run its tests, tell the score
-	@tests/grade $(LAB) $(LAB_FILE)
+	@tests/grade $(LAB) "$(LAB_FILE)"
 
 .PHONY: grade-class
 grade-class: deps-run build/lguest guests tests ## grade all that is in DIR=, for LAB=: build/labs/NAME/class.csv
 	$(lab_named)
 	@[ -d "$(DIR)" ] || { echo "DIR= names no directory; in it, there is" \
 		"STUDENT.nw or STUDENT/*.nw for each student." >&2; exit 1; }
-	@tests/grade --class $(LAB) $(DIR)
+	@tests/grade --class $(LAB) "$(DIR)"
 
 .PHONY: new-lab
 new-lab: ## a frame for a new lab: LAB=its name, CHUNK=what it is about
@@ -266,6 +266,10 @@ deps-lab:
 	$(if $(wildcard $(LAB_FILE)),,$(lab_named))
 	@[ -f "$(LAB_FILE)" ] || { echo "There is no $(LAB_FILE) yet:" \
 		"make lab LAB=$(LAB) writes it." >&2; exit 1; }
+	@lab=examples/labs/$(LAB).nw; [ ! -f $$lab ] || grep '^<<.*>>=$$' $$lab | \
+	while read -r chunk; do grep -qxF "$$chunk" "$(LAB_FILE)" || { \
+		echo "$(LAB_FILE) has no $$chunk, which $$lab has:" \
+			"the book's own would be built." >&2; exit 1; }; done
 
 .PHONY: module
 module: $(if $(LAB),deps-lab) deps-build $(if $(filter debug,$(KERNEL)),deps-debug) tangle ## build/RELEASE/lguest.ko, for KERNEL=
@@ -302,11 +306,11 @@ launcher: deps-build tangle build/lguest $(if $(LAB),lab-launcher) ## build/lgue
 .PHONY: lab-launcher
 lab-launcher: deps-lab
 	@set -e; dir=build/labs/$(LAB); mkdir -p $$dir; rm -f $$dir/lguest; \
-	mine=$$(sed -n 's|^<<launcher/\(.*\.c\)>>=$$|\1|p' $(LAB_FILE)); \
+	mine=$$(sed -n 's|^<<launcher/\(.*\.c\)>>=$$|\1|p' "$(LAB_FILE)"); \
 	[ -n "$$mine" ] || exit 0; \
 	echo "  CC      $$dir/lguest"; files="$(LAUNCHER)"; \
 	for name in $$mine; do \
-		Documentation/tangle --line launcher/$$name $(LAB_FILE) \
+		Documentation/tangle --line launcher/$$name "$(LAB_FILE)" \
 			>$$dir/$$name; \
 		files="$$(echo "$$files" | sed "s|examples/launcher/$$name||") \
 			$$dir/$$name"; \

@@ -105,7 +105,7 @@ class Guest(Case):
 
 class Example(Case):
     """A guest in examples/guests: it must say what the book shows, numbers
-    aside.  A line `...` in the book stands for any lines."""
+    that are no addresses aside.  A line `...` in the book stands for any lines."""
 
     def __init__(self, name, command, shown):
         super().__init__(name, command)
@@ -123,8 +123,10 @@ class Example(Case):
 
 
 def mask(text):
-    """The lines that are not empty, without indentation and numbers."""
-    return ''.join(re.sub(r'0x[0-9a-f]+|[0-9]+', '0', line.strip()) + '\n'
+    """The lines that are not empty, without indentation and numbers; but
+    addresses of eight digits are the compiler's, and stay the same."""
+    return ''.join(re.sub(r'(0x[0-9a-f]{8})|0x[0-9a-f]+|[0-9]+',
+                          lambda m: m.group(1) or '0', line.strip()) + '\n'
                    for line in text.split('\n') if line.strip())
 
 
