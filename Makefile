@@ -300,11 +300,11 @@ HTESTS	 := $(patsubst tests/host/%.c,build/tests/host/%,$(wildcard tests/host/*.
 SELFTEST := $(wildcard tests/linux/selftest/*.c)
 
 .PHONY: launcher
-launcher: deps-build tangle build/lguest $(if $(LAB),lab-launcher) ## build/lguest, which starts guests
+launcher: deps-build tangle build/lguest $(if $(LAB),deps-lab-launcher) ## build/lguest, which starts guests
 # A lab may have files of the launcher in it, as chunks with their names; then
 # it has a launcher of its own, beside its module.
-.PHONY: lab-launcher
-lab-launcher: deps-lab
+.PHONY: deps-lab-launcher
+deps-lab-launcher: deps-lab
 	@set -e; dir=build/labs/$(LAB); mkdir -p $$dir; rm -f $$dir/lguest; \
 	mine=$$(sed -n 's|^<<launcher/\(.*\.c\)>>=$$|\1|p' "$(LAB_FILE)"); \
 	[ -n "$$mine" ] || exit 0; \

@@ -104,9 +104,10 @@ def run(modules, todo, note):
     files['lguest.ko'] = modules[first]['others/%s.ko' % first]
     files['bin/lguest'] = read(BUILD + '/lguest')
     collector = Collector(note)
-    machines.run_machine(collector, 'labs', lambda: VM('6.1', label='labs-' + first,
-                                                       cpu='max', smp=2),
-                         list(cases.values()), files)
+    machines.run_machine(
+        collector, 'labs',
+        lambda: VM('6.1', label='labs-' + first, cpu='max', smp=2),
+        list(cases.values()), files)
     return collector.results
 
 

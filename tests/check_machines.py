@@ -105,7 +105,8 @@ class Guest(Case):
 
 class Example(Case):
     """A guest in examples/guests: it must say what the book shows, numbers
-    that are no addresses aside.  A line `...` in the book stands for any lines."""
+    that are no addresses aside.  A line `...` in the book stands for any
+    lines."""
 
     def __init__(self, name, command, shown):
         super().__init__(name, command)
