@@ -164,7 +164,8 @@ class Listing:
             numbers.append(f'<a href="{href}">{run_of}</a>' if href
                            else run_of)
         numbers = "\n".join(numbers)
-        return (f"<h1><code>{self.path}</code></h1>\n<p>{about}</p>\n"
+        title = self.path.replace("/", "/<wbr>")
+        return (f"<h1><code>{title}</code></h1>\n<p>{about}</p>\n"
                 f'<div class="listing">\n<pre class="numbers">{numbers}</pre>'
                 f'\n<pre class="text" tabindex="0"><code>{code}</code></pre>\n'
                 "</div>")
