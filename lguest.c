@@ -447,7 +447,7 @@ static void end_guest(struct lguest *lg, u32 reason, const char *text)
 	lg->exit.reason = reason;
 	strscpy(lg->exit.message, text, sizeof(lg->exit.message));
 	pr_info_ratelimited("the guest of process %d ended (%u): %s\n",
-			    task_pid_nr(current), reason, text);
+			    task_tgid_nr(current), reason, text);
 }
 
 /* <<kill a guest>> */
