@@ -116,11 +116,15 @@ static void allow_self(void)
 			       SCMP_A2(SCMP_CMP_EQ, 0)));
 }
 
-/* The system's list of name servers may change while a guest runs. */
+/*
+ * The system's list of name servers may change while a guest runs. What is
+ * opened for reading can still be made, or emptied, by two flags more.
+ */
 static void allow_reading(void)
 {
 	check(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
-			       SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE,
+			       SCMP_A2(SCMP_CMP_MASKED_EQ,
+				       O_ACCMODE | O_CREAT | O_TRUNC,
 				       O_RDONLY)));
 }
 

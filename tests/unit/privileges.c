@@ -74,6 +74,9 @@ TRY(run_program, syscall(SYS_execve, "/bin/true", NULL, NULL))
 TRY(open_file, syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY))
 TRY(open_old, syscall(SYS_open, "/dev/null", O_RDONLY))
 TRY(write_file, syscall(SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY))
+TRY(make_file, syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CREAT,
+		       0600))
+TRY(empty_file, syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_TRUNC))
 TRY(remove_name, syscall(SYS_unlink, "/dev/null/x") == -1 && errno == ENOTDIR ?
 		 0 : -1)
 TRY(get_socket, syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0))
@@ -128,6 +131,9 @@ static void test_forbidden(void)
 	ok(in_child(write_file, NEEDS_READING) == STATUS_ERROR &&
 	   in_child(open_file, NEEDS_READING) == 7,
 	   "who needs to read files may not write any");
+	ok(in_child(make_file, NEEDS_READING) == STATUS_ERROR &&
+	   in_child(empty_file, NEEDS_READING) == STATUS_ERROR,
+	   "nor make or empty one by reading it");
 	ok(in_child(get_socket, NEEDS_SOCKETS) == 7 &&
 	   in_child(remove_name, NEEDS_SOCKETS) == STATUS_ERROR &&
 	   in_child(remove_name, NEEDS_NAMES) == 7,
