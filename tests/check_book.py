@@ -435,17 +435,22 @@ return [count, lost];
 
 
 def prose_words():
-    """For some pages a word that only one of their paragraphs has."""
-    texts = {}
+    """For some pages a word of a paragraph that is nowhere else in the book,
+    nor one that begins like it: the search takes those for the same."""
+    texts, whole_book = {}, ''
     for name in pages():
         with open('%s/%s' % (BOOK, name)) as file:
             text = file.read()
-        texts[name] = re.findall(r'\b[a-z]{8,}\b', ' '.join(re.findall(
+        whole_book += re.sub(r'<[^>]*>', ' ', text).lower()
+        # The stem of a word in -y is no part of it, so it is not marked.
+        texts[name] = re.findall(r'\b[a-z]{7,}[a-xz]\b', ' '.join(re.findall(
             r'<p>([^<>]*)', text)))
+    for name in ('chunks.html', 'identifiers.html'):    # no prose to search
+        del texts[name]
     for name, words in texts.items():
-        rare = [word for word in words if sum(
-            other.count(word) for other in texts.values()) == 1]
-        if len(rare) > 5:
+        rare = [word for word in words
+                if len(re.findall(r'\b' + word[:-3], whole_book)) == 1]
+        if rare:
             yield name, rare[len(rare) // 2]
 
 
