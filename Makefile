@@ -228,7 +228,8 @@ tangle: deps-build ## write lguest.c, switcher.S and examples/lguest.h from lgue
 	done
 
 # The second tangling, with #line, is what is compiled.
-# A function that a lab's chunks do not use any more is no error.
+# A function that a lab's chunks do not use any more is no error; and with one
+# compiler at a time, a student's error is shown once.
 # $(call module,NAME OF A KERNEL)
 define module
 	@set -e; krel=$$(tests/vm/kernel.py release $1); \

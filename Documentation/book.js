@@ -249,10 +249,12 @@ async function prepare()
 	search();
 }
 
-/* Some of the text around the first of the words. */
-function context(text, words)
+/* Some of the text around the first of the words, by their stems: "ceremoni"
+ * is the one of "ceremony". */
+function context(text, stems)
 {
-	const all = new RegExp(`\\b(?:${words.join("|")})\\w*`, "i");
+	const begin = stems.map((stem) => stem.replace(/i$/, "[iy]")).join("|");
+	const all = new RegExp(`\\b(?:${begin})\\w*`, "i");
 	const at = Math.max(0, text.search(all) - 50);
 	const piece = (at ? "\u2026" : "") + text.slice(at, at + 130) +
 		      (at + 130 < text.length ? "\u2026" : "");

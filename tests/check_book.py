@@ -442,8 +442,7 @@ def prose_words():
         with open('%s/%s' % (BOOK, name)) as file:
             text = file.read()
         whole_book += re.sub(r'<[^>]*>', ' ', text).lower()
-        # The stem of a word in -y is no part of it, so it is not marked.
-        texts[name] = re.findall(r'\b[a-z]{7,}[a-xz]\b', ' '.join(re.findall(
+        texts[name] = re.findall(r'\b[a-z]{8,}\b', ' '.join(re.findall(
             r'<p>([^<>]*)', text)))
     for name in ('chunks.html', 'identifiers.html'):    # no prose to search
         del texts[name]

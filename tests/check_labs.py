@@ -99,14 +99,13 @@ def run(modules, todo, note):
     files = machines.extra_files()
     for built in modules.values():
         files.update(built)
-    # One of them is loaded first, whichever it is; its launcher is its own.
+    # One of them is loaded first, whichever it is.
     first = next(iter(modules))
-    files['lguest.ko'] = modules[first]['others/%s.ko' % first]
-    files['bin/lguest'] = read(BUILD + '/lguest')
+    ko = '%s/labs/%s/lguest.ko' % (BUILD, first)
     collector = Collector(note)
     machines.run_machine(
         collector, 'labs',
-        lambda: VM('6.1', label='labs-' + first, cpu='max', smp=2),
+        lambda: VM('6.1', label='labs-' + first, cpu='max', smp=2, ko=ko),
         list(cases.values()), files)
     return collector.results
 
@@ -182,11 +181,11 @@ def grade(lab, path, note=lambda text: None):
     try:
         built = build(lab, path)
     except machines.VMError as error:
-        # The compiler runs twice over the same text, and make complains.
+        # After the compiler, make complains.
         lines = [line for line in str(error).split('\n')[1:]
                  if not re.match(r'make\b|  KBUILD', line)]
         why = 'the module does not build:\n' + '\n'.join(
-            dict.fromkeys(lines)).rstrip()
+            lines).rstrip()
         return [Mark(row, False, 'not run: the module does not build')
                 for row in rows(lab)], why
     todo = [(lab, row) for row in rows(lab)]

@@ -22,7 +22,7 @@ z; <<a chunk that nobody uses twice>> %alone%
 
 <<a chunk that nobody uses twice>>= %prose%
 blank; %blanks%
-\x24\xc3\xa9; %ascii%
+é; %ascii%
 @
 
 A long chunk follows here, of forty-one lines in all.
@@ -98,7 +98,6 @@ def chapter():
         'A part of it is here, and another comes.\n\n'
         '<<a chunk of many parts>>= %%part%d%%\npart;\n@\n' % n
         for n in range(1, 8)))
-    text = text.replace(r'\x24\xc3\xa9', '\u00e9')
     out, where = [], {}
     for number, line in enumerate(text.split('\n')):
         match = re.search(r' %(\w+)%$', line)

