@@ -50,6 +50,16 @@ Then there are seven parts, of which six may be.
 A box that is open.
 
 SDM vol. 3A, *A chapter of no manual*, "A section of no manual", has no entry.
+The next section is about a register, and does not say where to read of it.
+
+## A section without a manual %section%
+
+This is where the processor learns of its new page tables, at last.
+
+<<load a register>>=
+movq %rax, %cr3
+@
+
 The prose speaks of [[<<a chunk that is not there>>]]. %quote%
 '''
 
@@ -80,6 +90,8 @@ LINT = [
     ('R4', 'a sentence leads to a figure', 'figure', 'no sentence leads to'),
     ('R5', 'what is cited is in the references', 'chapter',
      'cites "A section of no manual", which is not in the references'),
+    ('R5', 'the manual stands beside what it explains', 'section',
+     'has %cr3 in its code, and cites no manual'),
     ('R7', 'a box is closed', 'box', 'box is not closed'),
     ('N4', 'the prose speaks of chunks that there are', 'quote',
      'the prose speaks of <<a chunk that is not there>>'),
