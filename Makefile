@@ -430,11 +430,11 @@ define deps
 		echo "    apt-get install -y --no-install-recommends$$missing"; \
 		exit 1; \
 	fi >&2; \
-	echo "installing$$missing" >&2; mkdir -p build; \
+	echo "installing$$missing" >&2; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	apt-get -qq update && \
-	apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 \
-		install $$missing >build/deps.log || { cat build/deps.log; exit 1; } >&2
+	log=$$(apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 \
+		install $$missing) || { echo "$$log"; exit 1; } >&2
 endef
 
 .PHONY: deps deps-build deps-run deps-book deps-pdf deps-check deps-kernels deps-debug deps-linux deps-debian deps-bochs

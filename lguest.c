@@ -142,7 +142,7 @@ struct lguest_exit {
 
 /* <<define what a guest has cost>> */
 struct lguest_stats {
-	uint64_t visits;	/* times that the guest's world was entered */
+	uint64_t visits;	/* ways into its world, begun and come back */
 	uint64_t fills;		/* entries of shadows that were filled */
 	uint64_t tables;	/* pages of shadows, now */
 	uint64_t pinned;	/* pages of its memory that are pinned, now */
@@ -326,7 +326,7 @@ static_assert(sizeof(struct guest_gate) == 2 * sizeof(u32));
  * struct shadow - our tables for one of the guest's address spaces
  * @top:	the table that CR3 names; NULL if it was never needed
  * @key:	guest-physical address of the guest's top table, or NO_KEY
- * @used:	lguest.switches when the guest last switched to it
+ * @used:	lguest.switches when the guest last asked for it
  * @directories: for each GiB, the guest's table of level 2 that was used, or
  *		NO_DIRECTORY or ANY_DIRECTORY
  */
@@ -339,7 +339,8 @@ struct shadow {
 /* <<define a guest>> */
 /**
  * struct lguest - one guest; one open file of /dev/lguest
- * @lock:	held during each ioctl but LGUEST_IRQ; protects all the rest
+ * @lock:	held during each ioctl but LGUEST_IRQ; protects what no other
+ *		lock does
  * @mm:		the launcher's address space, from CREATE to close
  * @user:	whose account is charged for pinned pages; from CREATE to close
  * @memory:	launcher address of guest-physical 0
@@ -370,7 +371,7 @@ struct lguest {
 	u64 common_start;	/* where its kernel's part begins, or 4 GiB */
 	struct shadow common, *shadows, *active;
 	unsigned int nr_shadows;
-	u64 switches;		/* counts changes of @active */
+	u64 switches;		/* times that a shadow was asked for */
 	/* <<remember what the guest told us>> */
 	u32 data;		/* gpa of its lguest_data; 0 before INIT */
 	u32 noirq_iret;		/* address of its iret; from INIT */
@@ -399,7 +400,7 @@ struct guest_page {
 	u32 rights;	/* of X86_PF_WRITE, _USER, _INSTR: what is allowed */
 	u32 where;	/* gpa of that entry; 0 in linear mode */
 	u32 directory;	/* gpa of the table of level 2 */
-	u32 error;	/* a page-fault error code, if it failed */
+	u32 error;	/* what was tried, or the fault's error code */
 	bool device;	/* it is no memory, but for the launcher */
 };
 

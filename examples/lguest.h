@@ -114,7 +114,7 @@ struct lguest_exit {
 
 /* <<define what a guest has cost>> */
 struct lguest_stats {
-	uint64_t visits;	/* times that the guest's world was entered */
+	uint64_t visits;	/* ways into its world, begun and come back */
 	uint64_t fills;		/* entries of shadows that were filled */
 	uint64_t tables;	/* pages of shadows, now */
 	uint64_t pinned;	/* pages of its memory that are pinned, now */

@@ -63,24 +63,21 @@ static bool walk(struct guest *guest, uint64_t table, uint32_t va,
 		 unsigned int access, uint32_t *gpa)
 {
 	const struct level *level = guest->pae ? levels_pae : levels_32;
-	uint8_t *entries[3];
-	int depth = 0;
+	uint8_t *place;
 	uint64_t entry;
-	bool has_rights;
 
 	if (guest->pae)
 		table &= ~31ull;
 	for (;; level++) {
-		entries[depth] = find_entry(guest, table, va, level);
-		if (!entries[depth])
+		place = find_entry(guest, table, va, level);
+		if (!place)
 			return false;
-		entry = read_entry(guest, entries[depth]);
-		has_rights = level->shift != 30;
-		if (!(entry & ENTRY_PRESENT) ||
-		    (has_rights && !allows(entry, access)))
+		entry = read_entry(guest, place);
+		if (!(entry & ENTRY_PRESENT))
 			return false;
-		if (has_rights)
-			depth++;
+		/* Those of the top of three levels have no rights. */
+		if (level->shift != 30 && !allows(entry, access))
+			return false;
 		if (level->shift == 12)
 			break;
 		if (entry & ENTRY_LARGE)
@@ -91,11 +88,10 @@ static bool walk(struct guest *guest, uint64_t table, uint32_t va,
 	*gpa = table;
 	if (table != *gpa)
 		return false;
-	if (access & WALK_MARK && table < guest->size) {
-		mark(entries[0], ENTRY_ACCESSED);
-		mark(entries[1], ENTRY_ACCESSED |
+	/* As in the module, entries of directories are left alone. */
+	if (access & WALK_MARK && table < guest->size)
+		mark(place, ENTRY_ACCESSED |
 		     (access & WALK_WRITE ? ENTRY_DIRTY : 0));
-	}
 	return true;
 }
 

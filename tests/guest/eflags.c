@@ -3,8 +3,8 @@
  * Flags that belong to the host, in the hands of the guest.
  *
  * IOPL 3 would open all ports to ring 1, IF 0 would keep the host's interrupts
- * away, NT makes the host's IRET fault, AC switches off the host's protection
- * from user memory, DF turns its string instructions round.
+ * away, NT makes the guest's own next IRET fault, AC switches off the host's
+ * protection from user memory, DF turns its string instructions round.
  *
  * Vulnerable: the guest reads a port, or the host faults or hangs.
  * Expected: POPF and IRET leave IF and IOPL alone, and behind the ports is still

@@ -2,8 +2,8 @@
 /*
  * SET_REGS with each bit of EFLAGS.
  *
- * Vulnerable: IOPL 3 opens the ports, IF 0 keeps the host's interrupts out,
- * VM or NT make the switcher's IRET fault.
+ * Vulnerable: IOPL 3 opens the ports, IF 0 keeps the host's interrupts out, NT
+ * makes the guest's own next IRET fault.
  * Expected: the guest, which looks at its flags first of all, sees IF set,
  * IOPL, NT, VM, VIF and VIP clear, and the harmless flags as they were asked
  * for. TF it may have: the trap is then its own.
@@ -14,7 +14,7 @@
 #define TF		0x00000100
 #define IF		0x00000200
 #define RF		0x00010000
-#define NEVER		0xffda7028	/* IOPL NT VM VIF VIP and unused bits */
+#define NEVER		0xffdaf028	/* IOPL NT VM VIF VIP and unused bits */
 #define HARMLESS	0x00240cd5	/* CF PF AF ZF SF DF OF AC ID */
 
 /* The second time after a hypercall. */

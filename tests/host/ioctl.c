@@ -16,6 +16,11 @@ GUEST_CODE(wait_code, GUEST_INIT
 	   "1: cmpl $0, " TEXT_OF(DATA) "+4; je 1b;"
 	   GUEST_OFF);
 GUEST_CODE(spin_code, "jmp .");
+/* Its registers go below %esp, its segments to DATA. */
+GUEST_CODE(store_code, "pushal;"
+	   "movw %ds, " TEXT_OF(DATA) "; movw %es, " TEXT_OF(DATA) "+4;"
+	   "movw %fs, " TEXT_OF(DATA) "+8; movw %gs, " TEXT_OF(DATA) "+12;"
+	   GUEST_OFF);
 
 /* The end of a page, behind which nothing is mapped. */
 static uint8_t *page_end;
@@ -217,6 +222,34 @@ static void test_regs(void)
 	free_vm(&vm);
 }
 
+/* The order in which SET_REGS reads them, from the guest's side. */
+static void test_order_of_regs(void)
+{
+	static struct lguest_regs regs = {
+		.eax = 1, .ebx = 2, .ecx = 3, .edx = 4, .esi = 5, .edi = 6,
+		.ebp = 7, .esp = DATA + 0x100,
+		.eip = CODE, .eflags = GUEST_EFLAGS,
+		.cs = GUEST_CS, .ss = GUEST_DS,
+		/* What else can be loaded: each is another's entry, or none. */
+		.ds = GUEST_DS & ~3, .es = GUEST_CS & ~3, .gs = GUEST_DS,
+	};
+	struct vm vm = NEW_VM(store_code);
+	volatile uint32_t *pushed = word(&vm, regs.esp - 32);
+	volatile uint32_t *segments = word(&vm, DATA);
+	struct lguest_exit end;
+
+	set_regs(&vm, &regs);
+	ok(run(&vm, &end) == 0 && powered_off(&end, "done") &&
+	   pushed[7] == regs.eax && pushed[6] == regs.ecx &&
+	   pushed[5] == regs.edx && pushed[4] == regs.ebx &&
+	   pushed[3] == regs.esp && pushed[2] == regs.ebp &&
+	   pushed[1] == regs.esi && pushed[0] == regs.edi &&
+	   segments[0] == regs.ds && segments[1] == regs.es &&
+	   segments[2] == regs.fs && segments[3] == regs.gs,
+	   "SET_REGS: the guest finds each value in its register");
+	free_vm(&vm);
+}
+
 /* Each number for what it says; pages of the guest: its code, data, words. */
 static void test_stats(void)
 {
@@ -376,6 +409,7 @@ int main(void)
 	test_not_created();
 	test_create();
 	test_regs();
+	test_order_of_regs();
 	test_stats();
 	test_death();
 	test_other_process();
