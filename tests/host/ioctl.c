@@ -20,7 +20,7 @@ GUEST_CODE(spin_code, "jmp .");
 GUEST_CODE(store_code, "pushal;"
 	   "movw %ds, " TEXT_OF(DATA) "; movw %es, " TEXT_OF(DATA) "+4;"
 	   "movw %fs, " TEXT_OF(DATA) "+8; movw %gs, " TEXT_OF(DATA) "+12;"
-	   GUEST_OFF);
+	   GUEST_INIT GUEST_OFF);
 
 /* The end of a page, behind which nothing is mapped. */
 static uint8_t *page_end;
@@ -239,14 +239,19 @@ static void test_order_of_regs(void)
 	struct lguest_exit end;
 
 	set_regs(&vm, &regs);
-	ok(run(&vm, &end) == 0 && powered_off(&end, "done") &&
-	   pushed[7] == regs.eax && pushed[6] == regs.ecx &&
-	   pushed[5] == regs.edx && pushed[4] == regs.ebx &&
-	   pushed[3] == regs.esp && pushed[2] == regs.ebp &&
-	   pushed[1] == regs.esi && pushed[0] == regs.edi &&
-	   segments[0] == regs.ds && segments[1] == regs.es &&
-	   segments[2] == regs.fs && segments[3] == regs.gs,
-	   "SET_REGS: the guest finds each value in its register");
+	if (!ok(run(&vm, &end) == 0 && powered_off(&end, "done") &&
+		pushed[7] == regs.eax && pushed[6] == regs.ecx &&
+		pushed[5] == regs.edx && pushed[4] == regs.ebx &&
+		pushed[3] == regs.esp && pushed[2] == regs.ebp &&
+		pushed[1] == regs.esi && pushed[0] == regs.edi &&
+		segments[0] == regs.ds && segments[1] == regs.es &&
+		segments[2] == regs.fs && segments[3] == regs.gs,
+		"SET_REGS: the guest finds each value in its register"))
+		note("%u: %.127s; %#x %#x %#x %#x %#x %#x %#x %#x, "
+		     "segments %#x %#x %#x %#x", end.reason, end.message,
+		     pushed[7], pushed[6], pushed[5], pushed[4], pushed[3],
+		     pushed[2], pushed[1], pushed[0], segments[0], segments[1],
+		     segments[2], segments[3]);
 	free_vm(&vm);
 }
 
