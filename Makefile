@@ -59,7 +59,7 @@ run shell gdb trace check check-bochs check-kernels check-debug check-linux: exp
 run shell gdb trace check check-bochs check-kernels check-debug check-linux: export APPEND := $(APPEND)
 run shell gdb trace: export PARAMS := $(PARAMS)
 run shell gdb trace check check-bochs check-kernels check-debug check-linux: export ACCEL := $(ACCEL)
-check check-bochs check-kernels check-debug check-linux check-mutants fuzz: export T := $(T)
+check check-bochs check-kernels check-debug check-linux check-fresh check-mutants fuzz: export T := $(T)
 
 # The machine as it is at the end of a chapter, or with the reader's own chunks:
 # how it is tangled, and where its module is.
@@ -174,6 +174,10 @@ check-bochs: deps-run deps-bochs module launcher guests tests ## the tests under
 	@tests/check bochs
 
 .PHONY: check-mutants
+.PHONY: check-fresh
+check-fresh: deps-debian ## the book's first hour, on a bare Debian that mmdebstrap makes, as root
+	@tests/check fresh
+
 check-mutants: deps-run deps-check deps-debug module launcher guests tests ## do the tests notice when a chunk is taken away?
 	@tests/check-mutants
 
