@@ -342,19 +342,19 @@ struct shadow {
  * @lock:	held during each ioctl but LGUEST_IRQ; protects what no other
  *		lock does
  * @mm:		the launcher's address space, from CREATE to close
- * @user:	whose account is charged for pinned pages; from CREATE to close
+ * @creator:	whose account is charged for pinned pages; from CREATE to close
  * @memory:	launcher address of guest-physical 0
  * @pages:	size of the guest's memory in pages
  * @cross:	the cross page; NULL before CREATE
  * @idt:	the interrupt table while the guest runs
  * @exit:	why LGUEST_RUN returns; reason 0 while the guest can run
- * @stats:	what it has cost so far; @stats.pinned: charged to @user, @mm
+ * @stats:	what it has cost so far; @stats.pinned: charged to @creator, @mm
  * @call:	the hypercall that is being made, or NULL; @call_name its name
  */
 struct lguest {
 	struct mutex lock;
 	struct mm_struct *mm;
-	struct user_struct *user;
+	const struct cred *creator;
 	unsigned long memory;
 	u32 pages;
 	struct cross_page *cross;
@@ -563,14 +563,14 @@ static void *pin_page(struct lguest *lg, u32 gpa)
 /* <<charge for pinned pages>> */
 static void charge(struct lguest *lg, long pages)
 {
-	atomic_long_add(pages, &lg->user->locked_vm);
+	atomic_long_add(pages, &lg->creator->user->locked_vm);
 	atomic64_add(pages, &lg->mm->pinned_vm);
 	lg->stats.pinned += pages;
 }
 
 static bool over_the_limit(struct lguest *lg)
 {
-	return atomic_long_read(&lg->user->locked_vm) >
+	return atomic_long_read(&lg->creator->user->locked_vm) >
 	       rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT &&
 	       !capable(CAP_IPC_LOCK);
 }
@@ -2315,7 +2315,7 @@ static void free_guest(struct lguest *lg)
 	free_page((unsigned long)lg->idt);
 	if (lg->mm) {
 		mmdrop(lg->mm);
-		free_uid(lg->user);
+		put_cred(lg->creator);
 	}
 	lg->mm = NULL;
 	lg->cross = NULL;
@@ -2345,7 +2345,7 @@ static long create_guest(struct lguest *lg,
 	}
 	mmgrab(current->mm);
 	lg->mm = current->mm;
-	lg->user = get_uid(current_user());
+	lg->creator = get_current_cred();
 	fill_idt(lg->idt);
 	first_state(lg, args.entry);
 	return 0;
