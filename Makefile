@@ -119,7 +119,8 @@ lab: ## lab-NAME.nw, an exercise: chunks of the book with a hole, for LAB=NAME
 		echo "lab-$(LAB).nw is there already, perhaps with your work in it."; \
 		echo "To begin anew, move it away first."; exit 1; \
 	fi >&2; \
-	cp examples/labs/$(LAB).nw lab-$(LAB).nw; chmod u+w lab-$(LAB).nw; \
+	sed 's,](figures/,](Documentation/figures/,' examples/labs/$(LAB).nw \
+		>lab-$(LAB).nw; \
 	echo "lab-$(LAB).nw is yours: read it, fill what is marked #error, and then"; \
 	echo "    make grade LAB=$(LAB)"
 
