@@ -137,7 +137,7 @@ struct lguest_exit {
 	uint32_t address;		/* guest-physical, if MMIO */
 	uint32_t insn_bytes;		/* in insn, if PRIVILEGED or MMIO */
 	uint8_t insn[LGUEST_INSN_MAX + 1];	/* what is at eip */
-	char message[LGUEST_MESSAGE_SIZE];	/* printable, NUL at end */
+	char message[LGUEST_MESSAGE_SIZE];	/* 0x20 to 0x7e, NUL at end */
 };
 
 /* <<define what a guest has cost>> */
