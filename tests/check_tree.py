@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import check_lint as mistakes
+from debian import FETCHED, command, fetch, locked, unpack, update
 from vm import BUILD, TOP, kernel
 
 sys.path.append(os.path.join(TOP, 'Documentation'))
@@ -783,6 +784,26 @@ def measured():
     need(not wrong, 'tests/measured should have:\n' + '\n'.join(wrong))
 
 
+def oldest_kernel():
+    """All that the module asks of the kernel it was built for, the oldest 6.1
+    that the archive has can give, too."""
+    def found():
+        return re.findall(r'^linux-headers-6\.1\.0-(\d+)-amd64$', command(
+            'apt-cache', 'pkgnames', 'linux-headers-6.1.0-'), re.M)
+
+    if not found():
+        update('')
+    package = 'linux-headers-6.1.0-%d-amd64' % min(map(int, found()))
+    with locked(FETCHED):
+        headers = fresh('oldest')
+        unpack(fetch('', package), headers, './usr/src/*/Module.symvers')
+    exported = set(re.findall(r'^0x\w+\t(\w+)', '\n'.join(lines(glob.glob(
+        headers + '/usr/src/*/Module.symvers')[0])), re.M))
+    module = glob.glob('build/6.1.0-*-amd64/lguest.ko')[0]
+    missing = set(re.findall(r'U (\w+)', run('nm', '-u', module))) - exported
+    need(not missing, package + ' knows no ' + ', '.join(sorted(missing)))
+
+
 def patches():
     """The code of Linux's that the book shows is in the patches, in order;
     but for spaces, and for the kernel's macros around a label."""
@@ -821,6 +842,7 @@ def check(report):
     report.run('tree: the HTML holds the program', round_trip)
     report.run("tree: the book's links resolve", links)
     report.run('tree: the sizes in the book are measured', measured)
+    report.run('tree: the oldest 6.1 has what the module needs', oldest_kernel)
     report.run("tree: Linux's code in the book is the patches'", patches)
     report.run('tree: the PDF builds, and twice to the same bytes', pdf)
     report.run('tree: a page that would be wrong is refused', pdf_refuses)
