@@ -137,8 +137,8 @@ def score(marks):
             sum(m.row.points for m in marks))
 
 
-def alone(lab, row):
-    """How to see a row's test again."""
+def alone(lab, row, file):
+    """How to see a row's test again, with a file that has another name."""
     words = case_of(lab, row).command
     inside = [n for n, word in enumerate(words)
               if re.match('/(tests/)?guests?/', word)]
@@ -152,18 +152,20 @@ def alone(lab, row):
               'GUEST': [re.sub('^/guests/', '', words[at]).replace(
                   '/tests/', 'build/tests/')],
               'ARGS': words[at + 1:]}
+    if file:
+        wishes['LAB_FILE'] = [file]
     return ' '.join(['alone: make run LAB=' + lab] + [
         '%s=%s' % (name, shlex.quote(' '.join(value)))
         for name, value in wishes.items() if value])
 
 
-def context(lab, entry):
+def context(lab, entry, file=''):
     """The lines below MISSING."""
     lines = [line.rstrip() for line in entry.why.split('\n') if line.strip()]
     more = len(lines) - LINES
     return '\n'.join(lines[:LINES] + (['... and %d lines more' % more]
                                       if more > 0 else [])
-                     + [alone(lab, entry.row)])
+                     + [alone(lab, entry.row, file)])
 
 
 def chunks(path):
