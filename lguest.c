@@ -1685,10 +1685,14 @@ static void close_doors(struct host_state *host, bool lend_fpu)
 }
 
 /* <<rejoin the host>> */
-static void rejoin_host(struct host_state *host)
+static void rejoin_host(struct host_state *host, struct cross_page *cross)
 {
 	load_gdt(&host->gdt);
 	write_cr0(host->cr0);
+	/* <<put DR6 to rest>> */
+	if (cross->frame.vector == X86_TRAP_DB ||
+	    cross->caught & BIT(X86_TRAP_DB))
+		set_debugreg(DR6_RESERVED, 6);
 	set_debugreg(host->dr7, 7);
 	asm volatile("lldt %0" : : "m" (host->ldt));
 	wrmsrl(MSR_IA32_SYSENTER_CS, host->sysenter_cs);
@@ -1742,8 +1746,6 @@ static void raise_again(struct cross_page *cross)
 	/* <<re-raise the NMI>> */
 	if (owed & BIT(X86_TRAP_NMI))
 		asm volatile("int %0" : : "i" (X86_TRAP_NMI));
-	if (owed & BIT(X86_TRAP_DB))
-		set_debugreg(DR6_RESERVED, 6);
 }
 
 /* <<load the guest's FPU registers>> */
@@ -1795,7 +1797,7 @@ static void visit_guest(struct lguest *lg)
 	close_doors(&host, lg->fpu_wanted);
 	switch_to_guest(cross);
 	lg->stats.visits++;
-	rejoin_host(&host);
+	rejoin_host(&host, cross);
 	raise_again(cross);
 	/* <<take the FPU back>> */
 	if (lg->fpu_wanted)
